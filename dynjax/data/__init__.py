@@ -1,0 +1,1 @@
+"""Pictures in, batches out: sources, the input pipeline, degradations on the device."""

@@ -1,0 +1,1 @@
+"""Tables, plots and contact sheets over a grid of alpha."""

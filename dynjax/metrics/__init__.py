@@ -1,0 +1,1 @@
+"""Image quality, a batch in and one value an image out."""

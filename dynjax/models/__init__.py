@@ -1,0 +1,1 @@
+"""Model files that describe themselves, and official checkpoints."""

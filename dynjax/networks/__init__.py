@@ -1,0 +1,1 @@
+"""Plain linen networks that know nothing of alpha; images [N, H, W, C]."""

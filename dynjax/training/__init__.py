@@ -1,0 +1,1 @@
+"""How it is learned: the step over devices, the loop, checkpoints, logs."""

@@ -1,0 +1,1 @@
+"""Tunable convolutions: kernels summed with weights that a small MLP computes from alpha (CVPR 2023)."""

@@ -1,0 +1,56 @@
+"""Settings for every test: two virtual devices, exact products, no silent rank promotion; where parity files lie."""
+import json
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_default_matmul_precision", "highest")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("DYNJAX_SHARED", ROOT.parent / "shared"))
+
+
+class Parity:
+    """One parity file: `case["in/x"]` widens float16 to float32; `case.meta` is the parsed JSON."""
+
+    def __init__(self, path):
+        self.arrays = np.load(path, allow_pickle=False)
+        self.meta = json.loads(str(self.arrays["meta"])) if "meta" in self.arrays.files else {}
+
+    def __getitem__(self, name):
+        array = self.arrays[name]
+        return array.astype(np.float32) if array.dtype == np.float16 else array
+
+    def names(self, prefix=""):
+        """Entries that start with `prefix`, without it."""
+        return [name[len(prefix):] for name in self.arrays.files if name.startswith(prefix)]
+
+    def params(self, prefix="param/"):
+        """The arrays under `prefix` by the authors' names, float32."""
+        return {name: self[prefix + name] for name in self.names(prefix)}
+
+
+def find_shared(relative):
+    """A file of the shared folder, or its small copy in tests/data; the test skips where neither is there."""
+    for path in (SHARED / relative, ROOT / "tests" / "data" / relative):
+        if path.exists():
+            return path
+    pytest.skip(f"{relative} is neither in {SHARED} nor copied to tests/data; set DYNJAX_SHARED to the folder "
+                "that holds it")
+
+
+@pytest.fixture
+def parity():
+    """`parity("ms_tunable_layers")` opens that parity file."""
+    return lambda name: Parity(find_shared(f"parity/{name}.npz"))
+
+
+@pytest.fixture
+def shared():
+    """`shared("data/set5")` is the path of a file or folder that is too large to be copied."""
+    return find_shared
