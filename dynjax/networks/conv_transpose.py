@@ -1,0 +1,58 @@
+"""Transposed convolution with PyTorch's arithmetic."""
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class ConvTranspose(nn.Module):
+    """Transposed convolution, [B, H, W, C] -> [B, H', W', features], H' = (H - 1) s - 2 p + k + output_padding.
+
+    y[s i + u - p] += x[i] * kernel[u]: the adjoint of a strided convolution with symmetric padding p. `kernel` is
+    [KH, KW, C / groups, features], PyTorch's weight (C, features / groups, KH, KW) without a flip: output channel o of
+    group g reads the input channels of group g. (flax.linen.ConvTranspose pads differently and knows no groups.)
+
+    Attributes:
+      features: output channels. kernel_size: (KH, KW) or one number. strides: (s, s) or one number.
+      padding: p, taken off each side of the full result. output_padding: rows and columns added at bottom and right.
+      feature_group_count: number of groups; divides C and features.
+    """
+    features: int
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int] = 1
+    padding: int | Sequence[int] = 0
+    output_padding: int | Sequence[int] = 0
+    feature_group_count: int = 1
+    use_bias: bool = True
+    dtype: Any = None
+    param_dtype: Any = jnp.float32
+    kernel_init: Any = nn.initializers.lecun_normal()
+    bias_init: Any = nn.initializers.zeros_init()
+
+    @nn.compact
+    def __call__(self, x):
+        sizes = {name: _pair(name, getattr(self, name))
+                 for name in ("kernel_size", "strides", "padding", "output_padding")}
+        groups = self.feature_group_count
+        if x.shape[-1] % groups or self.features % groups:
+            raise ValueError(f"ConvTranspose got {x.shape[-1]} input and {self.features} output channels for "
+                             f"feature_group_count={groups}; wanted multiples of it.")
+        shape = (*sizes["kernel_size"], x.shape[-1] // groups, self.features)
+        kernel = self.param("kernel", self.kernel_init, shape, self.param_dtype)
+        bias = self.param("bias", self.bias_init, (self.features,), self.param_dtype) if self.use_bias else None
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        pads = [(k - 1 - p, k - 1 - p + extra) for k, p, extra in zip(
+            sizes["kernel_size"], sizes["padding"], sizes["output_padding"], strict=True)]
+        y = jax.lax.conv_general_dilated(
+            x, kernel[::-1, ::-1], window_strides=(1, 1), padding=pads, lhs_dilation=sizes["strides"],
+            dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=groups)
+        return y if bias is None else y + bias.reshape(1, 1, 1, -1)
+
+
+def _pair(name, value):
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2:
+        raise ValueError(f"ConvTranspose got {name}={value}; wanted one number or two.")
+    return pair

@@ -1,0 +1,55 @@
+"""What a user may hand over as alpha, turned into one array."""
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+
+
+def alpha_array(alpha, names=None, *, batch=None):
+    """Alpha as a float32 array [P], one point for the batch, or [B, P], one point an image.
+
+    Args:
+      alpha: (P,) or (B, P) numbers of any kind, or a dict of numbers or (B,) arrays by name. Any real value.
+      names: the P names, or None where they are not known (then no dict is taken and P is the last axis).
+      batch: B, checked against a per-image alpha where given.
+
+    Raises:
+      ValueError: wrong length, number of axes or batch, unknown or missing name.
+    """
+    if isinstance(alpha, Mapping):
+        alpha = _by_name(alpha, names)
+    array = jnp.asarray(alpha, dtype=jnp.float32)
+    wanted = "(P,) or (B, P)" if names is None else f"({len(names)},) or (B, {len(names)})"
+    known = "" if names is None else f", in the order {', '.join(names)}"
+    if array.ndim not in (1, 2) or (names is not None and array.shape[-1] != len(names)):
+        raise ValueError(f"alpha has shape {array.shape}; wanted {wanted}{known}. Give one number for each of these, "
+                         "as a list, an array or a dict by name; a single one as [0.5].")
+    if array.ndim == 2 and batch is not None and array.shape[0] != batch:
+        raise ValueError(f"alpha has {array.shape[0]} rows for a batch of {batch} images; wanted one row an image, "
+                         f"shape ({batch}, {array.shape[1]}), or one point for all, shape ({array.shape[1]},).")
+    return array
+
+
+def shared_alpha(alpha, names=None):
+    """Alpha as [P], refusing one point an image: for what has a single set of kernels, such as a baked network."""
+    array = alpha_array(alpha, names)
+    if array.ndim == 2:
+        raise ValueError(f"alpha has shape {array.shape}, one point an image; wanted a single point of shape "
+                         f"({array.shape[1]},). Call once for every point.")
+    return array
+
+
+def _by_name(alpha, names):
+    if names is None:
+        raise ValueError(f"alpha came by name ({', '.join(map(str, alpha))}) but this layer has no names; give an "
+                         "array of shape (P,) or set the field alpha=('name', ...).")
+    unknown = [str(name) for name in alpha if name not in names]
+    missing = [name for name in names if name not in alpha]
+    if unknown or missing:
+        said = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
+        raise ValueError(f"alpha by name does not fit ({'; '.join(said)}); wanted a number for each of "
+                         f"{', '.join(names)}.")
+    values = [jnp.asarray(alpha[name], dtype=jnp.float32) for name in names]
+    if any(value.ndim > 1 for value in values):
+        shapes = ", ".join(f"{name} {value.shape}" for name, value in zip(names, values, strict=True))
+        raise ValueError(f"alpha by name has the shapes {shapes}; wanted numbers or arrays (B,).")
+    return jnp.stack(jnp.broadcast_arrays(*values), axis=-1)

@@ -1,0 +1,63 @@
+"""Paths in parameter trees: lookup, splitting a tree by patterns, putting it together again."""
+import re
+from collections.abc import Mapping
+
+from flax import traverse_util
+
+
+def at(tree, path):
+    """The branch or leaf of a nested dict under `path`, a tuple of names."""
+    for name in path:
+        tree = tree[name]
+    return tree
+
+
+def split(tree, patterns):
+    """Parts a nested dict: (leaves that no pattern matches, leaves that one does).
+
+    A pattern matches a leaf by the leaf's path or by that of a module above it: "head", "blocks_*/norm",
+    "**/LayerNorm_*". `*` stands for any part of one name, `**/` for any number of names.
+
+    Raises:
+      ValueError: a pattern matches nothing.
+    """
+    flat = traverse_util.flatten_dict(_plain(tree), sep="/")
+    regexes = {pattern: re.compile(_regex(pattern)) for pattern in patterns}
+    for pattern, regex in regexes.items():
+        if not any(regex.match(path) for path in flat):
+            raise ValueError(f"the pattern {pattern!r} in fixed matches no parameter; the network has "
+                             f"{', '.join(list(flat)[:12])}{', ...' if len(flat) > 12 else ''}.")
+    matched = {path: leaf for path, leaf in flat.items() if any(regex.match(path) for regex in regexes.values())}
+    rest = {path: leaf for path, leaf in flat.items() if path not in matched}
+    return traverse_util.unflatten_dict(rest, sep="/"), traverse_util.unflatten_dict(matched, sep="/")
+
+
+def merge(first, second):
+    """One nested dict from two that share no leaf."""
+    if not second:
+        return first
+    flat = traverse_util.flatten_dict(_plain(first)) | traverse_util.flatten_dict(_plain(second))
+    return traverse_util.unflatten_dict(flat)
+
+
+def set_at(tree, path, value):
+    """Puts `value` under `path` into the nested dict `tree`, in place, beside what is there already."""
+    if not path:
+        tree.update(value)
+        return
+    for name in path[:-1]:
+        tree = tree.setdefault(name, {})
+    if isinstance(value, Mapping):
+        tree.setdefault(path[-1], {}).update(value)
+    else:
+        tree[path[-1]] = value
+
+
+def _plain(tree):
+    return {name: _plain(value) if isinstance(value, Mapping) else value for name, value in tree.items()}
+
+
+def _regex(pattern):
+    pieces = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern.strip("/"))
+    return "".join(pieces.get(part, re.escape(part)) for part in parts) + "(?:/|$)"

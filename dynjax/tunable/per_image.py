@@ -1,0 +1,45 @@
+"""One point of alpha an image: what a loop over the images gives."""
+import jax
+import jax.numpy as jnp
+
+# Kernel gradients inside compiled loops are tens of times slower on CPUs, so small batches are unrolled; past this
+# many images the program would grow out of hand.
+UNROLLED_AT_MOST = 16
+
+
+def per_image(run, alpha, x, args, kwargs, rngs):
+    """Calls run(point, image, args, kwargs, rngs) for every row of alpha [B, P] and joins the results.
+
+    Returns:
+      (outputs joined along the first axis, changed collections: intermediates joined, statistics averaged).
+    """
+    batch = x.shape[0]
+
+    def one(index):
+        cut = lambda leaf: _rows(leaf, index, batch)
+        keys = {name: jax.random.fold_in(key, index) for name, key in rngs.items()}
+        return run(alpha[index], cut(x), jax.tree.map(cut, args), jax.tree.map(cut, kwargs), keys)
+
+    if batch <= UNROLLED_AT_MOST:
+        results = [one(index) for index in range(batch)]
+        outputs, updates = jax.tree.map(lambda *leaves: jnp.stack(leaves), *results)
+    else:
+        outputs, updates = jax.lax.map(one, jnp.arange(batch))
+    joined = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), outputs)
+    return joined, {name: jax.tree.map(_join if name == "intermediates" else _mean, tree)
+                    for name, tree in updates.items()}
+
+
+def _rows(leaf, index, batch):
+    """Image `index` of an array that holds the batch along its first axis; anything else as it is."""
+    if getattr(leaf, "ndim", 0) and leaf.shape[0] == batch:
+        return jax.lax.dynamic_slice_in_dim(jnp.asarray(leaf), index, 1)
+    return leaf
+
+
+def _join(leaf):
+    return leaf.reshape(-1, *leaf.shape[2:]) if leaf.ndim > 1 else leaf
+
+
+def _mean(leaf):
+    return jnp.mean(leaf, axis=0) if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf[-1]

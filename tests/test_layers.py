@@ -1,0 +1,138 @@
+"""Tunable layers against the official ones, and the transposed convolution against zero-stuffing."""
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dynjax.networks.conv_transpose import ConvTranspose
+from dynjax.tunable import TunableConv, TunableConvTranspose, TunableDense
+
+
+def layer_of(case):
+    """Our layer for an official constructor call."""
+    count = case["num_params"] * case.get("expand_params", 1)
+    identity = case["mode"] == "linear" and case.get("expand_params", 1) == 1
+    shared = dict(use_bias=case.get("has_bias", case["layer"] == "TunableDense"), kernels=count, phi="identity" if identity else "affine")
+    if case["layer"] == "TunableDense":
+        return TunableDense(case["out_channels"], **shared)
+    pad = {"same": "SAME", "valid": "VALID", "pad": case.get("padding", 0)}[case.get("pad_mode", "same")]
+    return TunableConv(case["out_channels"], case["kernel_size"], strides=case.get("stride", 1), padding=pad,
+                       kernel_dilation=case.get("dilation", 1), feature_group_count=case.get("group", 1), **shared)
+
+
+def converted(arrays):
+    """Official names and layouts to our tree."""
+    kernel = arrays["weight"][0]
+    kernels = {"kernel": kernel.transpose(0, 3, 4, 2, 1) if kernel.ndim == 5 else kernel.transpose(0, 2, 1)}
+    if "bias" in arrays:
+        kernels["bias"] = arrays["bias"][0]
+    params = {"kernels": kernels}
+    if "mlp.weight" in arrays:
+        params["phi"] = {"kernel": arrays["mlp.weight"].T, "bias": arrays["mlp.bias"]}
+    return params
+
+
+def close(ours, official, tolerance):
+    official = np.asarray(official)
+    np.testing.assert_allclose(ours, official, rtol=0, atol=tolerance * max(1, np.abs(official).max()))
+
+
+LAYERS = [f"conv{index:02d}" for index in range(31)] + [f"dense{index:02d}" for index in range(4)]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layer_equals_the_official_one(parity, name):
+    file = parity("ms_tunable_layers")
+    case = next(case for case in file.meta["cases"] if case["case"] == name)
+    params, x, px = converted(file.params(f"{name}/param/")), file[f"{name}/in/x"], file[f"{name}/in/px"]
+    y = file[f"{name}/out/y"]
+    if name.startswith("conv"):   # dense layers take [B, ..., C] in both layouts
+        x, y = x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1)
+    ours = layer_of(case).apply({"params": params}, x, px)
+    close(ours.reshape(y.shape), y, 1e-5)
+
+
+@pytest.mark.parametrize("name", ["grad00", "grad01", "grad02"])
+def test_gradients_equal_the_official_ones(parity, name):
+    file = parity("ms_tunable_grads")
+    case = next(case for case in file.meta["cases"] if case["case"] == name)
+    arrays = file.params(f"{name}/")
+    under = lambda prefix: {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
+    params = converted(under("param/"))
+    x, cotangent = (arrays[f"in/{key}"].transpose(0, 2, 3, 1) for key in ("x", "cotangent"))
+    loss = lambda params, x, px: jnp.sum(layer_of(case).apply({"params": params}, x, px) * cotangent)
+    d_params, dx, dpx = jax.grad(loss, argnums=(0, 1, 2))(params, x, arrays["in/px"])
+    expected = converted(under("out/d_"))
+    jax.tree.map(lambda ours, official: close(ours, official, 1e-4), d_params, expected)
+    close(dx, arrays["out/dx"].transpose(0, 2, 3, 1), 1e-4)
+    close(dpx, arrays["out/dpx"], 1e-4)
+
+
+@pytest.mark.parametrize("name", ["parameter00", "parameter01", "parameter02"])
+def test_bare_parameter_equals_the_official_one(parity, name):
+    from dynjax.tunable import Tunable
+
+    file = parity("ms_tunable_layers")
+    data, px, y = file[f"{name}/param/data"], file[f"{name}/in/px"], file[f"{name}/out/y"]
+
+    class Bare(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return x + self.param("data", nn.initializers.zeros, data.shape[2:])[None]
+
+    params = {"kernels": {"data": data[0]}}
+    if f"{name}/param/mlp.weight" in file.arrays.files:
+        params["phi"] = {"data": {"kernel": file[f"{name}/param/mlp.weight"].T, "bias": file[f"{name}/param/mlp.bias"]}}
+    net = Tunable(Bare(), alpha=px.shape[1], kernels=data.shape[1], phi="affine" if "phi" in params else "identity")
+    close(net.apply({"params": params}, jnp.zeros((len(px), *data.shape[2:])), px), y, 1e-5)
+
+
+def zero_stuffing(x, kernel, bias, strides, padding, output_padding, groups):
+    """Transposed convolution in numpy: every input pixel stamps the kernel, then the sides are cut."""
+    batch, height, width, _ = x.shape
+    kh, kw, per_group, features = kernel.shape
+    full = np.zeros((batch, (height - 1) * strides[0] + kh + output_padding[0],
+                     (width - 1) * strides[1] + kw + output_padding[1], features))
+    for group in range(groups):
+        inputs = slice(group * per_group, (group + 1) * per_group)
+        outputs = slice(group * features // groups, (group + 1) * features // groups)
+        for i in range(height):
+            for j in range(width):
+                stamp = np.einsum("bi,uvio->buvo", x[:, i, j, inputs], kernel[..., outputs])
+                top, left = i * strides[0], j * strides[1]
+                full[:, top:top + kh, left:left + kw, outputs] += stamp
+    cut = full[:, padding[0]:full.shape[1] - padding[0], padding[1]:full.shape[2] - padding[1]]
+    return cut + bias
+
+
+TRANSPOSED = [dict(), dict(strides=2), dict(strides=2, padding=1, output_padding=1),
+              dict(feature_group_count=2, strides=2),
+              dict(feature_group_count=4, strides=(3, 2), padding=(1, 0), output_padding=(0, 1)), dict(use_bias=False)]
+
+
+@pytest.mark.parametrize("options", TRANSPOSED)
+def test_transposed_convolutions_equal_zero_stuffing(options):
+    x = np.random.default_rng(0).normal(size=(2, 4, 5, 4)).astype(np.float32)
+    layer = ConvTranspose(8, (4, 3), bias_init=nn.initializers.normal(1.0), **options)
+    params = layer.init(jax.random.key(0), x)["params"]
+    pair = lambda name, default: np.broadcast_to(options.get(name, default), 2)
+    expected = zero_stuffing(x.astype(float), np.asarray(params["kernel"], float), np.asarray(params.get("bias", 0.0)),
+                             pair("strides", 1), pair("padding", 0), pair("output_padding", 0),
+                             options.get("feature_group_count", 1))
+    np.testing.assert_allclose(layer.apply({"params": params}, x), expected, atol=1e-5)
+    tunable = TunableConvTranspose(8, (4, 3), alpha=("a", "b"), **options)
+    doubled = jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf]), params)
+    tuned = tunable.apply({"params": {"kernels": doubled, "phi": {"kernel": jnp.eye(2), "bias": jnp.zeros(2)}}}, x,
+                          {"a": 0.5, "b": 0.25})
+    np.testing.assert_allclose(tuned, expected, atol=1e-5)   # 0.5 * 1 + 0.25 * 2 = 1
+
+
+def test_wrong_groups_are_told():
+    with pytest.raises(ValueError, match="3 input and 4 output channels for feature_group_count=2"):
+        ConvTranspose(4, 3, feature_group_count=2).init(jax.random.key(0), jnp.zeros((1, 4, 4, 3)))
+
+
+def test_a_nameless_layer_refuses_alpha_by_name():
+    with pytest.raises(ValueError, match="has no names"):
+        TunableConv(2, 3).init(jax.random.key(0), jnp.zeros((1, 4, 4, 3)), {"a": 1.0})
