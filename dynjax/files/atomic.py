@@ -1,0 +1,27 @@
+"""Writing a file in one step: it is there completely or not at all."""
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_atomically(path, data):
+    """Writes bytes to `path`, through a temporary file beside it that is then renamed; makes missing folders."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

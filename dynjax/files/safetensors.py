@@ -1,0 +1,65 @@
+"""The safetensors format: arrays by name and a few strings, in one file that holds no code."""
+import json
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+TYPES = {
+    "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16, "C64": np.complex64,
+    "I64": np.int64, "I32": np.int32, "I16": np.int16, "I8": np.int8, "BOOL": np.bool_,
+    "U64": np.uint64, "U32": np.uint32, "U16": np.uint16, "U8": np.uint8,
+    "F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E5M2": ml_dtypes.float8_e5m2,
+}
+NARROW = ("BF16", "F8_E4M3", "F8_E5M2")
+
+
+def read_safetensors(path, *, widen=True):
+    """Reads a safetensors file.
+
+    Args:
+      path: the file.
+      widen: bfloat16 and 8-bit floats become float32, without loss; otherwise they stay, as ml_dtypes has them.
+
+    Returns:
+      (arrays by name, metadata: a dict of strings).
+
+    Raises:
+      ValueError: the file is missing, damaged or of another kind.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}; wanted a safetensors file.")
+    return parse_safetensors(path.read_bytes(), path, widen=widen)
+
+
+def parse_safetensors(data, path, *, widen=True):
+    """The same from the file's bytes; `path` is for the error sentence."""
+    try:
+        entries = safetensors.deserialize(data)
+        length = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8:8 + length]).get("__metadata__", {})
+    except (safetensors.SafetensorError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} cannot be read as safetensors ({error}). The file is damaged or of another kind; "
+                         "fetch or write it again.") from None
+    return {name: _array(name, entry, widen, path) for name, entry in entries}, metadata
+
+
+def to_safetensors(arrays, metadata=None):
+    """The bytes of a safetensors file.
+
+    Args:
+      arrays: numpy or JAX arrays by name. metadata: strings by name.
+    """
+    plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    return safetensors.numpy.save(plain, metadata=metadata)
+
+
+def _array(name, entry, widen, path):
+    if entry["dtype"] not in TYPES:
+        raise ValueError(f"{path} holds {name} of the type {entry['dtype']}; wanted one of {', '.join(TYPES)}. Convert "
+                         "it to F32 where it comes from.")
+    array = np.frombuffer(entry["data"], TYPES[entry["dtype"]]).reshape(entry["shape"])
+    return array.astype(np.float32) if widen and entry["dtype"] in NARROW else array
