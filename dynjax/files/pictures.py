@@ -3,7 +3,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif",
            ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".avif")
@@ -52,6 +52,9 @@ def read_picture(path_or_file, *, name=None):
         raise PictureError(f"read_picture found no file {name}; check the path") from None
     except Image.DecompressionBombError as error:
         raise PictureError(_too_large(name, str(error))) from None
+    except UnidentifiedImageError:
+        raise PictureError(f"{name} cannot be read as a picture: it does not begin like any format Pillow knows; it is "
+                           "damaged or something else: replace or remove it") from None
     except Exception as error:   # damaged files raise almost anything: OSError, SyntaxError, struct.error, KeyError ...
         raise PictureError(f"{name} cannot be read as a picture ({type(error).__name__}: {error}); it is damaged, cut "
                            "short or of another format: replace or remove it") from error

@@ -1,0 +1,123 @@
+"""What every source of pictures is: random access by index, a name a picture, unreadable ones passed over."""
+import logging
+import threading
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from dynjax.files.pictures import PictureError, is_picture, read_picture
+
+log = logging.getLogger("dynjax.data")
+
+
+class PictureSource:
+    """Pictures by index; may be pickled and read from several threads.
+
+    `source[i]` is uint8 [H, W, 3]. A picture that cannot be read is replaced by the next readable one (the first
+    follows the last), so that the same index always gives the same pixels; it is named in one warning of the logger
+    "dynjax.data" and counted in `skipped`. `read(i)` is picture i itself or a PictureError.
+
+    A subclass gives `description` (its repr, the same whenever the same thing is opened), `names` (a string a
+    picture, each once: the stem of the file's name where that is enough) and `read`.
+    """
+
+    def __init__(self, description, names):
+        self.description = description
+        self.names = tuple(names)
+        self._unreadable = set()
+        self._lock = threading.Lock()
+
+    def __len__(self):
+        return len(self.names)
+
+    def __repr__(self):
+        return f"{self.description}, {len(self)} pictures"
+
+    def __getitem__(self, index):
+        index = range(len(self))[index]   # negative ones count from the end; IndexError past it
+        for offset in range(len(self)):
+            actual = (index + offset) % len(self)
+            if actual in self._unreadable:
+                continue
+            try:
+                return self.read(actual)
+            except PictureError as error:
+                self.skip(actual, error)
+        raise PictureError(f"none of the pictures of {self!r} can be read, the reasons are in the warnings above; "
+                           "check that the files are complete, or give another source")
+
+    def read(self, index):
+        """Picture `index` as uint8 [H, W, 3]; PictureError where it cannot be read."""
+        raise NotImplementedError
+
+    def skip(self, index, error):
+        """Notes that picture `index` cannot be read: a warning the first time, and one more in `skipped`."""
+        with self._lock:
+            new = index not in self._unreadable
+            self._unreadable.add(index)
+        if new:
+            log.warning("left out: %s", error)
+
+    @property
+    def skipped(self):
+        """How many pictures were found unreadable so far."""
+        return len(self._unreadable)
+
+    def __getstate__(self):
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
+
+class FileSource(PictureSource):
+    """Pictures in files: `paths` in the order given, `names` one each."""
+
+    def __init__(self, description, paths, names):
+        super().__init__(description, names)
+        self.paths = tuple(map(str, paths))
+
+    def read(self, index):
+        return read_picture(self.paths[index])
+
+
+def open_folder(folder):
+    """All pictures in a folder and the folders below it, sorted by path; hidden ones are left out."""
+    folder = Path(folder).expanduser()
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file; wanted a folder of pictures or a .zip: give the folder it lies in")
+    if not folder.exists():
+        raise ValueError(f"there is no folder {folder}; check the path, which is taken from {Path.cwd()}")
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")
+                   if is_picture(path.name) and path.is_file())
+    found = [path for path in found if not is_hidden(path)]
+    if not found:
+        raise ValueError(f"the folder {folder} holds no pictures; wanted .png, .jpg, .webp or the like in it or in "
+                         "folders below it")
+    return FileSource(f"folder:{folder}", [folder / path for path in found], unique_names(found))
+
+
+def is_hidden(path):
+    """Whether a relative path lies in what systems hide: ".thumbnails/...", "__MACOSX/..." of zips made on a Mac."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(path).parts)
+
+
+def unique_names(paths):
+    """A name for each relative path: the stem; where several share it, with its folders; then with its ending too."""
+    paths = [PurePosixPath(path) for path in paths]
+    names = [path.stem for path in paths]
+    for longer in (lambda path: str(path.with_suffix("")), str):
+        count = Counter(names)
+        names = [name if count[name] == 1 else longer(path) for name, path in zip(names, paths, strict=True)]
+    return names
+
+
+def check_picture(picture, name):
+    """`picture` itself where it is uint8 [H, W, 3]; a ValueError that names it where it is not."""
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] != 3:
+        raise ValueError(f"picture {name} is {picture.dtype} {picture.shape}; wanted uint8 [H, W, 3]: convert it in "
+                         "the source")
+    return picture

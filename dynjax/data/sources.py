@@ -1,0 +1,71 @@
+"""Where pictures come from: scikit-image's photographs, a folder, a zip, a tensorflow-datasets data set."""
+import importlib.util
+import os
+import re
+from pathlib import Path
+
+from dynjax.data.picture_source import FileSource, open_folder
+
+# All colour photographs that the wheel carries, no drawings and no charts. The test scenes are in no other picture.
+TEST_SAMPLES = ("chelsea.png", "coffee.png")
+TRAIN_SAMPLES = ("astronaut.png", "hubble_deep_field.jpg", "ihc.png", "motorcycle_left.png", "motorcycle_right.png",
+                 "retina.jpg", "rocket.jpg")
+KINDS = "samples, folder:PATH, zip:PATH, tfds:NAME, or the path of a folder or of a .zip"
+
+
+def open_source(spec, *, split=None, data_dir=None, feature=None):
+    """Opens pictures for training or evaluation.
+
+    Args:
+      spec: one of
+        "samples": the colour photographs that scikit-image installs; nothing is downloaded. Splits: "test" is
+          chelsea and coffee, "train" the others, None all.
+        "folder:PATH" or the path of a folder: every picture in it and below it, sorted by path.
+        "zip:PATH" or the path of a .zip: the same, without unpacking.
+        "tfds:NAME", such as "tfds:div2k/bicubic_x4": a data set prepared as array_record; TensorFlow is not needed.
+      split: which part of "samples" or of a data set ("train" where none is given; slices such as "train[:50%]").
+        A folder or a zip is one part: taken whole whatever split says.
+      data_dir: tfds only, where the data set was prepared.
+      feature: tfds only, which image of a record; by default "hr", "image" or the only one.
+
+    Returns:
+      A source with `len`, `source[i]` uint8 [H, W, 3], `names`, `skipped` and a stable repr; see PictureSource.
+
+    Raises:
+      ValueError: unknown kind or split; missing, empty or unreadable place; a data set that is not prepared.
+    """
+    text = os.fspath(spec)
+    kind, place = text.split(":", 1) if re.match(r"[a-z]{2,}:", text) else (None, text)
+    if kind != "tfds" and (data_dir is not None or feature is not None):
+        raise ValueError(f"data_dir and feature belong to tfds: sources, and the source is {text!r}; leave them out")
+    if text == "samples":
+        return _open_samples(split)
+    if kind is not None and not place:
+        raise ValueError(f"the source {text!r} says nothing behind the colon; wanted {KINDS}")
+    if kind == "folder":
+        return open_folder(place)
+    if kind == "zip" or (kind is None and place.lower().endswith(".zip") and not Path(place).expanduser().is_dir()):
+        from dynjax.data.zip_source import ZipSource
+        return ZipSource(place)
+    if kind == "tfds":
+        from dynjax.data.tfds_source import TfdsSource
+        return TfdsSource(place, split=split, data_dir=data_dir, feature=feature)
+    if text and Path(text).expanduser().exists():
+        return open_folder(text)
+    raise ValueError(f"the source {text!r} is neither a known kind nor a folder that exists; wanted {KINDS}")
+
+
+def _open_samples(split):
+    names = {None: TRAIN_SAMPLES + TEST_SAMPLES, "train": TRAIN_SAMPLES, "test": TEST_SAMPLES}
+    if split not in names:
+        raise ValueError(f"the samples have no split {split!r}; wanted 'train', 'test', or None for all")
+    found = importlib.util.find_spec("skimage")   # finds the folder without importing the library
+    if found is None:
+        raise ValueError("the samples are the photographs of scikit-image, which is not installed; "
+                         "pip install scikit-image, or give another source: " + KINDS)
+    folder = Path(found.submodule_search_locations[0]) / "data"
+    paths = sorted(folder / name for name in names[split] if (folder / name).is_file())
+    if not paths:
+        raise ValueError(f"this installation of scikit-image carries none of {list(names[split])} in {folder}; "
+                         "install its wheel: pip install --force-reinstall scikit-image")
+    return FileSource(f"samples {split or 'all'}", paths, [path.stem for path in paths])
