@@ -1,0 +1,126 @@
+"""Pickles of nested dicts of numpy arrays, read without calling anything that the file names."""
+import collections
+import pickle
+from pathlib import Path
+
+import numpy as np
+
+
+def read_pickled_arrays(path):
+    """Reads nested dicts of numeric numpy arrays from a pickle of any protocol, written under numpy 1 or 2.
+
+    The file may name dict, OrderedDict and numpy's constructors of arrays and types; even those are replaced by
+    recorders defined here, so that nothing of numpy's own unpickling runs on the file's bytes.
+
+    Args:
+      path: the file.
+
+    Returns:
+      dict (or OrderedDict) of such dicts and of read-only arrays: booleans, integers, floats and complex numbers.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: the file names anything else (the message has that name), holds other leaves, or is damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}; wanted a pickle of numpy arrays.")
+    with path.open("rb") as file:
+        try:
+            return _resolve(_Reader(file, encoding="latin1").load(), ())
+        except _RefusedError as error:
+            raise ValueError(f"{path} was not read: {error}") from None
+        except Exception as error:   # a damaged pickle raises nearly anything
+            raise ValueError(f"{path} is no readable pickle of numpy arrays ({type(error).__name__}: {error}); "
+                             "wanted a complete file of nested dicts of arrays.") from error
+
+
+class _RefusedError(Exception):
+    """The file asks for more than dicts of numeric arrays."""
+
+
+class _Type:
+    """A numpy type as written in the file: its code, and its byte order, which comes with the state."""
+
+    def __init__(self, code):
+        self.code = code.decode("latin1") if isinstance(code, bytes) else code
+        self.order = "="
+
+    def __setstate__(self, state):
+        self.order = state[1]
+
+    def numpy(self):
+        if not isinstance(self.code, str) or self.code[:1] not in "biufc" or self.order not in ("<", ">", "=", "|"):
+            raise _RefusedError(f"it holds an array of type {self.code!r}; wanted numbers or booleans.")
+        return np.dtype(self.code).newbyteorder(self.order)
+
+
+class _Array:
+    """An array as written in the file, turned into numpy's at the end."""
+
+    def __init__(self, state=None):
+        self.state = state
+
+    def __setstate__(self, state):
+        _, shape, kind, column_major, raw = state
+        self.state = shape, kind, "F" if column_major else "C", raw, None
+
+    def numpy(self):
+        shape, kind, order, raw, axes = self.state
+        dtype = kind.numpy()
+        raw = raw.encode("latin1") if isinstance(raw, str) else raw   # written by Python 2
+        array = np.frombuffer(raw, dtype).reshape(shape, order="C" if order == "K" else order)
+        array = array if axes is None else array.transpose(axes)
+        array.flags.writeable = False
+        return array
+
+
+_NDARRAY = object()   # stands for the class numpy.ndarray, which the file only passes on
+
+
+class _Reader(pickle.Unpickler):
+    """Knows a handful of names. Bound methods are handed out: the file cannot alter those."""
+
+    def find_class(self, module, name):
+        known = {
+            ("builtins", "dict"): dict, ("__builtin__", "dict"): dict,
+            ("collections", "OrderedDict"): collections.OrderedDict,
+            ("numpy", "ndarray"): _NDARRAY, ("numpy", "dtype"): self.make_type,
+            ("_codecs", "encode"): self.encode, ("__builtin__", "bytes"): self.no_bytes,
+        }
+        for core in ("numpy.core", "numpy._core"):   # before and since numpy 2
+            known[core + ".multiarray", "_reconstruct"] = self.reconstruct
+            known[core + ".numeric", "_frombuffer"] = self.from_buffer
+        if (module, name) not in known:
+            raise _RefusedError(f"it names {module}.{name}, which is neither a dict nor a numpy array; wanted a "
+                                "pickle of nested dicts of arrays. Nothing of it was called.")
+        return known[module, name]
+
+    def make_type(self, code, *_):
+        return _Type(code)
+
+    def reconstruct(self, *_):
+        return _Array()
+
+    def from_buffer(self, raw, kind, shape, order, axes=None):
+        return _Array((shape, kind, order, raw, axes))
+
+    def no_bytes(self):
+        """How protocols 0 to 2 write the bytes of an empty array."""
+        return b""
+
+    def encode(self, text, encoding):
+        """How protocols 0 to 2 write all other bytes."""
+        if encoding != "latin1":
+            raise _RefusedError(f"it encodes text as {encoding!r}; wanted latin1, as numpy writes it.")
+        return text.encode("latin1")
+
+
+def _resolve(value, path):
+    """The tree with numpy's arrays in the place of the recorded ones."""
+    if isinstance(value, _Array):
+        return value.numpy()
+    if isinstance(value, dict):
+        return type(value)((key, _resolve(item, (*path, str(key)))) for key, item in value.items())
+    raise _RefusedError(f"it holds a {type(value).__name__} at {'/'.join(path) or 'the top'}; "
+                        "wanted nested dicts with arrays for leaves.")

@@ -1,0 +1,101 @@
+"""Pickles of arrays: every protocol and both numpy namings are read, anything else is refused by name."""
+import collections
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from dynjax.files.pickled_arrays import read_pickled_arrays
+
+ARRAYS = {
+    "rows": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "columns": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    "permuted": np.arange(24).reshape(2, 3, 4).transpose(1, 0, 2),
+    "strided": np.arange(10, dtype=np.int16)[::3],
+    "big_endian": np.arange(3, dtype=">f8"),
+    "scalar": np.array(3, np.uint8),
+    "empty": np.zeros((0, 4), np.complex64),
+    "flags": np.array([True, False]),
+    "half": np.array([1.5], np.float16),
+}
+
+
+def write(folder, value, protocol=pickle.DEFAULT_PROTOCOL):
+    path = folder / "x.pkl"
+    path.write_bytes(pickle.dumps(value, protocol))
+    return path
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_every_protocol(tmp_path, protocol):
+    tree = {"a": collections.OrderedDict(ARRAYS), "shared": ARRAYS["rows"], "none": {}}
+    read = read_pickled_arrays(write(tmp_path, tree, protocol))
+    assert list(read) == ["a", "shared", "none"]
+    assert isinstance(read["a"], collections.OrderedDict)
+    for name, array in ARRAYS.items():
+        assert read["a"][name].dtype == array.dtype
+        np.testing.assert_array_equal(read["a"][name], array)
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("core", ["numpy.core", "numpy._core"])
+def test_both_namings_of_numpy(tmp_path, core, protocol):
+    path = write(tmp_path, {"a": ARRAYS["rows"]}, protocol)
+    data = path.read_bytes().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+    path.write_bytes(data.replace(b"numpy.core.multiarray", core.encode() + b".multiarray"))
+    np.testing.assert_array_equal(read_pickled_arrays(path)["a"], ARRAYS["rows"])
+
+
+class Call:
+    def __init__(self, function, *args):
+        self.reduced = function, args
+
+    def __reduce__(self):
+        return self.reduced
+
+
+@pytest.mark.parametrize("value, name", [
+    (Call(os.mkdir, "made"), f"{os.name}.mkdir"),
+    ({"a": {"b": Call(eval, "1 + 1")}}, r"builtins\.eval"),
+    ({"a": np.float32(1)}, r"scalar"),
+    ({"a": np.random.default_rng}, "default_rng"),
+    (Call(getattr, {}, "keys"), r"builtins\.getattr"),
+])
+def test_other_names_are_refused_and_not_called(tmp_path, monkeypatch, value, name):
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path, value)
+    with pytest.raises(ValueError, match=f"x.pkl was not read: it names .*{name}"):
+        read_pickled_arrays(path)
+    assert os.listdir(tmp_path) == ["x.pkl"]
+
+
+@pytest.mark.parametrize("value, said", [
+    ({"a": [1, 2]}, "a list at a"), (3, "an? int at the top"), ({"a": {"b": "text"}}, "a str at a/b"),
+    ({"a": np.array([{}, 1], object)}, "array of type 'O8'"), ({"a": np.array(["x"])}, "array of type 'U1'"),
+])
+def test_other_leaves_are_refused(tmp_path, value, said):
+    with pytest.raises(ValueError, match=said):
+        read_pickled_arrays(write(tmp_path, value))
+
+
+@pytest.mark.parametrize("keep", [0, 1, 40, -1])
+def test_damaged(tmp_path, keep):
+    path = write(tmp_path, {"a": ARRAYS["rows"]})
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match="no readable pickle"):
+        read_pickled_arrays(path)
+
+
+def test_too_few_bytes_for_the_shape(tmp_path):
+    path = write(tmp_path, {"a": np.zeros(5, np.uint8)}, 3)
+    data = path.read_bytes()
+    assert data.count(b"K\x05\x85") == 1                # the shape, (5,)
+    path.write_bytes(data.replace(b"K\x05\x85", b"K\x09\x85"))
+    with pytest.raises(ValueError, match="no readable pickle"):
+        read_pickled_arrays(path)
+
+
+def test_absent(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no file .*absent\.pkl"):
+        read_pickled_arrays(tmp_path / "absent.pkl")
