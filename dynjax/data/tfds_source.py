@@ -76,8 +76,8 @@ class TfdsSource(PictureSource):
         try:
             return builder.as_data_source(split=self.split, decoders=skip)
         except ValueError as error:
-            raise ValueError(f"{self.name} has no split {self.split!r}, or it is empty; wanted one of "
-                             f"{list(builder.info.splits)} or a part of one, such as 'train[:50%]' ({error})") from error
+            raise ValueError(f"{self.name} has no split {self.split!r}, or it is empty ({error}); wanted one "
+                             f"of {list(builder.info.splits)} or a part of one, such as 'train[:50%]'") from error
 
     def _command(self, overwrite=False):
         """The one line that prepares the data set in a throw-away environment."""

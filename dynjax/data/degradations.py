@@ -1,0 +1,54 @@
+"""What is done to clean images to make the network's input: pure functions of device arrays, jittable."""
+from fractions import Fraction
+
+import jax
+import jax.numpy as jnp
+
+from dynjax.image.resize import crop_to_multiple, resize_bicubic
+
+
+def downscale(images, scale, *, rounding="none"):
+    """Reduces images by an integer factor as MATLAB's imresize does (bicubic, antialiased).
+
+    Rows at the bottom and columns at the right that are no multiple of `scale` are cut first, as benchmarks do.
+
+    Args:
+      images: [B, H, W, C], [0, 1].
+      scale: 1, 2, 3, ...
+      rounding: "none", or the rounding to 8 bits of `dynjax.image.resize_bicubic`: "once", "each_pass". No gradient
+        passes a rounding.
+
+    Returns:
+      [B, H // scale, W // scale, C]; without rounding it may leave [0, 1] a little beside sharp edges.
+
+    Raises:
+      ValueError: a scale that is no positive integer, or images smaller than it.
+    """
+    images = crop_to_multiple(images, scale)
+    return images if scale == 1 else resize_bicubic(images, Fraction(1, int(scale)), rounding=rounding)
+
+
+def add_gaussian_noise(images, key, sigma):
+    """Adds white Gaussian noise; the noise of an image depends on its own key only, not on its place in the batch.
+
+    Args:
+      images: [B, H, W, C], [0, 1].
+      key: one key an image, [B]: fold the image's index in the global batch into the key of the step.
+      sigma: standard deviation on the scale of [0, 1] (sigma_255 / 255), a number or [B].
+
+    Returns:
+      The noisy images, same shape and dtype, not clipped: clipping would make the noise signal-dependent.
+
+    Raises:
+      ValueError: not one key an image, or sigma of another shape.
+    """
+    keys = key if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.wrap_key_data(key)
+    if keys.shape != images.shape[:1]:
+        raise ValueError(f"add_gaussian_noise got keys of shape {keys.shape} for images of shape {images.shape}; "
+                         "wanted one key an image: jax.vmap(jax.random.fold_in, (None, 0))(key, indices)")
+    sigma = jnp.asarray(sigma, images.dtype)
+    if sigma.shape not in ((), images.shape[:1]):
+        raise ValueError(f"add_gaussian_noise got sigma of shape {sigma.shape} for {len(images)} images; wanted one "
+                         "number, or one an image")
+    noise = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:], images.dtype))(keys)
+    return images + jnp.reshape(sigma, (-1,) + (1,) * (images.ndim - 1)) * noise
