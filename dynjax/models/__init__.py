@@ -1,1 +1,5 @@
-"""Model files that describe themselves, and official checkpoints."""
+"""Model files that describe themselves, the classes they may name, and official weights under their own names."""
+from dynjax.models.files import load, load_card, save, shipped
+from dynjax.models.registry import register, registered
+
+__all__ = ["load", "load_card", "register", "registered", "save", "shipped"]

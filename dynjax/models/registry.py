@@ -1,0 +1,136 @@
+"""The classes that a model file may name: this library's public modules and those that a user registers."""
+import dataclasses
+import difflib
+import math
+from collections.abc import Mapping
+
+import flax.linen as nn
+import numpy as np
+
+from dynjax import dynamic, networks, tunable
+
+# What has no part in the function that a trained network computes.
+NOT_STORED = {"parent", "name", "dtype", "param_dtype", "precision", "remat"}
+LARGEST_DEPTH = 32
+
+_classes = {}
+
+
+def register(module_class):
+    """Makes a linen module class known to `save` and `load` by its name; a decorator or a plain call.
+
+    Its fields must be what JSON can hold (numbers, strings, booleans, tuples, dicts) or registered modules; fields
+    named dtype, param_dtype, precision, remat or *_init are not stored.
+
+    Returns:
+      The class itself.
+
+    Raises:
+      ValueError: not a linen module class, or another class of this name is registered.
+    """
+    if not (isinstance(module_class, type) and issubclass(module_class, nn.Module)):
+        raise ValueError(f"register got {module_class!r}; wanted a class derived from flax.linen.Module.")
+    name = module_class.__name__
+    known = _classes.setdefault(name, module_class)
+    if (known.__module__, known.__qualname__) != (module_class.__module__, module_class.__qualname__):
+        raise ValueError(f"a class {name} is registered already, from {known.__module__}; wanted another name. Rename "
+                         f"the one in {module_class.__module__}.")
+    _classes[name] = module_class
+    return module_class
+
+
+def registered():
+    """The names of all classes that a model file may hold, sorted."""
+    return tuple(sorted(_classes))
+
+
+def describe(net):
+    """The constructor call of a module as plain JSON values: {"class": name, "fields": {...}}, nested.
+
+    Raises:
+      ValueError: an unregistered class, or a field that JSON cannot hold.
+    """
+    name = type(net).__name__
+    if _classes.get(name) is not type(net):
+        raise ValueError(f"{name} is not a class that a model file can name; wanted one of {', '.join(registered())}. "
+                         f"Make it known with dynjax.register({name}), before saving and before loading.")
+    fields = {}
+    for field in _fields(type(net)):
+        value = getattr(net, field.name)
+        if callable(value) and not isinstance(value, nn.Module) and value is field.default:
+            continue
+        fields[field.name] = _encode(value, f"{name}.{field.name}")
+    return {"class": name, "fields": fields}
+
+
+def build(description):
+    """The module that `describe` described. Only registered classes are called, only with fields they have.
+
+    Raises:
+      ValueError: unknown class or field, or a description of another form.
+    """
+    return _decode_module(description, 0)
+
+
+def _fields(module_class):
+    return [field for field in dataclasses.fields(module_class)
+            if field.init and field.name not in NOT_STORED and not field.name.endswith("_init")]
+
+
+def _encode(value, where):
+    if isinstance(value, nn.Module):
+        return describe(value)
+    if isinstance(value, Mapping):
+        return {"mapping": [[_encode(key, where), _encode(item, where)] for key, item in value.items()]}
+    if isinstance(value, (tuple, list)):
+        return [_encode(item, where) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise ValueError(f"the field {where} is {value!r}, which a model file cannot hold; wanted numbers, strings, "
+                     "tuples, dicts or registered modules. Give the class a field that names the choice, such as a string.")
+
+
+def _decode(value, depth):
+    if depth > LARGEST_DEPTH:
+        raise ValueError(f"the description is nested more than {LARGEST_DEPTH} deep; no network is.")
+    if isinstance(value, list):
+        return tuple(_decode(item, depth + 1) for item in value)
+    if isinstance(value, dict):
+        if set(value) == {"mapping"} and all(isinstance(pair, list) and len(pair) == 2 for pair in value["mapping"]):
+            pairs = [[_decode(part, depth + 1) for part in pair] for pair in value["mapping"]]
+            try:
+                return dict(pairs)
+            except TypeError:
+                raise ValueError("the description holds a dict with a key that is none.") from None
+        return _decode_module(value, depth)
+    return value
+
+
+def _decode_module(value, depth):
+    if not isinstance(value, dict) or set(value) != {"class", "fields"} or not isinstance(value["fields"], dict):
+        raise ValueError(f"the description holds {str(value)[:80]!r}; wanted a class and its fields.")
+    name = value["class"]
+    if not isinstance(name, str) or name not in _classes:
+        raise ValueError(f"the class {name!r} is not known; wanted one of {', '.join(registered())}. If it is yours, "
+                         "import it and call dynjax.register on it first.")
+    known = [field.name for field in _fields(_classes[name])]
+    for field in value["fields"]:
+        if field not in known:
+            close = difflib.get_close_matches(field, known, n=1)
+            raise ValueError(f"{name} has no field {field!r}{f'; did you mean {close[0]}?' if close else ''} It has "
+                             f"{', '.join(known)}. The file may come from another version.")
+    try:
+        return _classes[name](**{field: _decode(item, depth + 1) for field, item in value["fields"].items()})
+    except TypeError as error:
+        raise ValueError(f"{name} cannot be made from the fields {', '.join(value['fields'])} ({error}).") from None
+
+
+for _room in (networks, tunable, dynamic):
+    for _name in getattr(_room, "__all__", ()):
+        _value = getattr(_room, _name)
+        if isinstance(_value, type) and issubclass(_value, nn.Module):
+            register(_value)
+for _value in (nn.Conv, nn.Dense):  # what a baked TunableConv or TunableDense is
+    register(_value)

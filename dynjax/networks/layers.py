@@ -1,0 +1,89 @@
+"""The few pieces that several networks are built from; images [N, H, W, C]."""
+import flax.linen as nn
+import jax.numpy as jnp
+
+from dynjax.networks.initialisers import torch_bias, torch_kernel
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def conv(x, features, size, *, name, strides=1, padding="SAME", kernel_init=torch_kernel, zero=False, dtype=None):
+    """A square convolution with bias, started as PyTorch starts its own; for use inside a compact method.
+
+    Args:
+      x: [N, H, W, C]. features: output channels. size: side of the kernel.
+      padding: as for flax.linen.Conv; a number is that many zeros on every side.
+      zero: start with kernel and bias at zero.
+    """
+    sides = [(padding, padding)] * 2 if isinstance(padding, int) else padding
+    starts = {"kernel_init": nn.initializers.zeros_init(), "bias_init": nn.initializers.zeros_init()} if zero else {
+        "kernel_init": kernel_init, "bias_init": torch_bias(size * size * x.shape[-1])}
+    return nn.Conv(features, (size, size), strides=(strides, strides), padding=sides, dtype=dtype, name=name,
+                   **starts)(x)
+
+
+def instance_norm(x, *, name, dtype=None):
+    """Each channel of each image to mean 0 and biased variance 1 (eps 1e-5), then scale and bias; compact methods."""
+    return nn.InstanceNorm(epsilon=1e-5, use_fast_variance=False, dtype=dtype, name=name)(x)
+
+
+def pixel_shuffle(x, scale):
+    """[N, H, W, C * s**2] -> [N, H * s, W * s, C], s the scale.
+
+    Output channel c at row dy and column dx of its s x s patch is input channel c * s**2 + dy * s + dx, as in PyTorch.
+    """
+    n, h, w, channels = x.shape
+    x = x.reshape(n, h, w, channels // scale**2, scale, scale)
+    return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * scale, w * scale, channels // scale**2)
+
+
+def upsample_nearest(x, scale=2):
+    """[N, H, W, C] -> [N, H * scale, W * scale, C], every pixel repeated."""
+    return jnp.repeat(jnp.repeat(x, scale, axis=1), scale, axis=2)
+
+
+def reflect(x, top, bottom, left, right):
+    """Pads height and width by reflection, the edge itself not repeated.
+
+    Raises:
+      ValueError: a pad is as large as the side it mirrors.
+    """
+    height, width = x.shape[1:3]
+    if max(top, bottom) >= height or max(left, right) >= width:
+        raise ValueError(f"an image of {height} x {width} is too small to be padded by reflection with "
+                         f"{max(top, bottom)} rows and {max(left, right)} columns; wanted sides above these.")
+    return jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), mode="reflect")
+
+
+def normalise(x):
+    """Images in [0, 1] to ImageNet's mean 0 and standard deviation 1 a channel; [N, H, W, 3]."""
+    return (x - _channels(IMAGENET_MEAN, x)) / _channels(IMAGENET_STD, x)
+
+
+def denormalise(x):
+    """The inverse of `normalise`."""
+    return x * _channels(IMAGENET_STD, x) + _channels(IMAGENET_MEAN, x)
+
+
+def check_images(x, network, *, channels=None):
+    """Refuses what is not a batch of float images.
+
+    Raises:
+      ValueError: not four axes, not floats, or another number of channels.
+    """
+    if x.ndim != 4 or (channels is not None and x.shape[-1] != channels):
+        raise ValueError(f"{network} got an array of shape {x.shape}; wanted images "
+                         f"(N, H, W, {channels or 'channels'}). Add an axis to a single image with x[None].")
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ValueError(f"{network} got images of type {x.dtype}; wanted floats in [0, 1]. "
+                         "Divide 8-bit images by 255.")
+
+
+def result_type(x):
+    """The type results have: float32 whatever a network computes in, float64 for float64 images."""
+    return jnp.promote_types(x.dtype, jnp.float32)
+
+
+def _channels(values, x):
+    return jnp.asarray(values, x.dtype).reshape(1, 1, 1, -1)

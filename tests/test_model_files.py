@@ -1,0 +1,160 @@
+"""Model files: everything comes back, nothing is executed, damage never passes."""
+import json
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dynjax.files import read_safetensors, to_safetensors
+from dynjax.models import load, load_card, register, registered, save, shipped
+from dynjax.models.files import CHECKSUM, KEY, _checksum
+from dynjax.networks import EDSR, JohnsonNet, StyleNet
+from dynjax.tunable import Tunable, TunableConv, TunableConvTranspose, TunableDense
+
+NETS = [
+    EDSR(features=4, blocks=1, scale=3, mean=(0.1, 0.2, 0.3), skip="none"),
+    StyleNet(features=4, blocks=(1, 0, 2)),
+    JohnsonNet(widths=(1, 2, 3, 4, 5), space="imagenet"),
+    Tunable(EDSR(features=4, blocks=1, scale=1), alpha=("fidelity", "perceptual"), kernels=3, hidden=(4,)),
+    Tunable(StyleNet(features=4), alpha=2, phi="identity", fixed=("**/norm*",)),
+    TunableConv(4, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)), alpha=("a",)),
+    TunableConvTranspose(4, 3, strides=2, output_padding=1, alpha=2),
+    TunableDense(4, use_bias=False, alpha=2),
+    nn.Conv(4, (3, 3), strides=2),
+]
+
+
+def trees_equal(a, b):
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    for left, right in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        assert left.dtype == right.dtype and left.shape == right.shape
+        assert np.asarray(left).tobytes() == np.asarray(right).tobytes()
+
+
+@register
+class Unusual(nn.Module):
+    """Fields of every kind that a file can hold."""
+    numbers: tuple[Any, ...] = (1, 2.5, None, True, "é/~")
+    table: Any = None
+    inner: Any = None
+    activation: Any = nn.relu
+    dtype: Any = None
+
+    def __call__(self, x):
+        return self.activation(x)
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: type(net).__name__)
+def test_a_network_comes_back_equal(tmp_path, net):
+    save(tmp_path / "m.safetensors", net, {"params": {"a": jnp.ones(2)}})
+    loaded, _ = load(tmp_path / "m.safetensors")
+    assert type(loaded) is type(net) and loaded == net
+
+
+def test_fields_of_every_kind_come_back(tmp_path):
+    net = Unusual(table={"b": (1, (2,)), "a": {}}, inner=EDSR(features=2), dtype=jnp.bfloat16)
+    save(tmp_path / "m.safetensors", net, {})
+    loaded, variables = load(tmp_path / "m.safetensors")
+    assert loaded == net.clone(dtype=None) and list(loaded.table) == ["b", "a"] and variables == {}
+
+
+def test_variables_come_back_bit_for_bit(tmp_path):
+    odd = jnp.array([np.nan, -0.0, 1e-42, np.inf], jnp.float32)
+    variables = {"params": {"a/b": {"~[0]": odd}, "[0]": jnp.int8(3), "phi": [{"k": jnp.ones((2, 3))}, {"k": odd}]},
+                 "batch_stats": {}, "more": {"empty": [], "pair": (jnp.zeros(0), None), "none": None},
+                 "long": [jnp.full(1, i) for i in range(12)], "half": jnp.ones(3, jnp.bfloat16)}
+    save(tmp_path / "m.safetensors", EDSR(), variables)
+    trees_equal(load(tmp_path / "m.safetensors")[1], variables)
+
+
+def test_a_tuned_network_computes_the_same_after_the_round_trip(tmp_path):
+    net = Tunable(EDSR(features=4, blocks=1, scale=1, skip="none"), alpha=("a", "b"), hidden=(3,))
+    x = jax.random.uniform(jax.random.key(0), (1, 6, 5, 3))
+    variables = net.init(jax.random.key(1), x, [0.0, 0.0])
+    save(tmp_path / "m.safetensors", net, variables, card={"steps": 3, "alpha_sampler": "simplex"})
+    loaded, loaded_variables = load(str(tmp_path / "m.safetensors"))
+    trees_equal(loaded_variables, variables)
+    np.testing.assert_array_equal(loaded.apply(loaded_variables, x, {"a": 0.3, "b": 0.9}),
+                                  net.apply(variables, x, [0.3, 0.9]))
+    assert load_card(tmp_path / "m.safetensors") == {"alpha": ["a", "b"], "steps": 3, "alpha_sampler": "simplex"}
+
+
+@pytest.mark.parametrize("flip", [0x01, 0x20, 0x80, 0xFF, 0x20 ^ 0x0A])
+def test_every_changed_byte_is_an_error(tmp_path, flip):
+    path = tmp_path / "m.safetensors"
+    # An odd number of bytes of data, so that the header has padding.
+    save(path, EDSR(features=2), {"params": {"k": jnp.arange(3.0), "n": jnp.int8(3)}}, card={"é": "x"})
+    good = path.read_bytes()
+    for index in range(len(good)):
+        path.write_bytes(good[:index] + bytes([good[index] ^ flip]) + good[index + 1:])
+        with pytest.raises(ValueError, match=str(path)):
+            load(path)
+    for damaged in (good[:-1], good[:100], b"", good + b"\0"):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=str(path)):
+            load(path)
+
+
+def forged(path, **changes):
+    """A file with a right checksum whose description was changed by hand."""
+    arrays, metadata = read_safetensors(path, widen=False)
+    text = json.dumps(json.loads(metadata[KEY]) | changes)
+    path.write_bytes(to_safetensors(arrays, {KEY: text, CHECKSUM: _checksum(text, arrays)}))
+    return path
+
+
+@pytest.mark.parametrize(("changes", "sentence"), [
+    ({"network": {"class": "os.system", "fields": {}}}, r"'os\.system' is not known; wanted one of .*EDSR"),
+    ({"network": {"class": "EDSR", "fields": {"feature": 3}}}, "no field 'feature'; did you mean features"),
+    ({"network": {"class": "EDSR", "fields": {"dtype": "float32"}}}, "no field 'dtype'"),
+    ({"network": {"class": "Tunable", "fields": {"alpha": 2}}}, "Tunable cannot be made from the fields alpha"),
+    ({"network": {"class": "EDSR", "fields": {"mean": {"class": "eval", "fields": {}}}}}, "'eval' is not known"),
+    ({"network": {"class": "EDSR", "fields": {"mean": {"mapping": [[{"mapping": []}, 1]]}}}},
+     "with a key that is none"),
+    ({"network": 3}, "wanted a class and its fields"),
+    ({"format": 2}, "has the format 2; this version reads 1"),
+    ({"empty": {"params/k/deeper": "dict"}}, "cannot be loaded"),
+    ({"empty": {"params/none": "module"}}, "cannot be loaded"),
+])
+def test_forged_descriptions_are_refused(tmp_path, changes, sentence):
+    path = tmp_path / "m.safetensors"
+    save(path, EDSR(features=2), {"params": {"k": jnp.ones(3)}})
+    with pytest.raises(ValueError, match=sentence):
+        load(forged(path, **changes))
+
+
+def test_what_cannot_be_described_is_refused_on_saving(tmp_path):
+    class Stranger(nn.Module):
+        pass
+
+    for net, sentence in [(Unusual(activation=nn.gelu), r"field Unusual\.activation is .*gelu"),
+                          (Unusual(numbers=(float("inf"),)), "cannot hold"),
+                          (Stranger(), r"Stranger is not a class .* dynjax\.register\(Stranger\)"),
+                          (Tunable(Stranger(), alpha=2), "Stranger is not a class")]:
+        with pytest.raises(ValueError, match=sentence):
+            save(tmp_path / "m.safetensors", net, {})
+    with pytest.raises(ValueError, match="card cannot be written as JSON"):
+        save(tmp_path / "m.safetensors", EDSR(), {}, card={"x": object()})
+    with pytest.raises(ValueError, match=r"ends in \.safetensors"):
+        save(tmp_path / "m.npz", EDSR(), {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_of_another_kind_are_a_sentence(tmp_path):
+    (tmp_path / "m.safetensors").write_bytes(to_safetensors({"a": np.ones(1)}))
+    with pytest.raises(ValueError, match=r"without a description .* dynjax\.pretrained\.load"):
+        load(tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match="there is no file nothing; wanted a model file"):
+        load("nothing")
+
+
+def test_registering(tmp_path):
+    assert {"EDSR", "StyleNet", "JohnsonNet", "Tunable", "TunableConv", "ConvTranspose", "Unusual"} <= set(registered())
+    assert register(Unusual) is Unusual and isinstance(shipped(), tuple)
+    with pytest.raises(ValueError, match="class EDSR is registered already"):
+        register(type("EDSR", (nn.Module,), {"__module__": "elsewhere"}))
+    with pytest.raises(ValueError, match=r"derived from flax\.linen\.Module"):
+        register(dict)
