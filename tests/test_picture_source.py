@@ -57,8 +57,10 @@ def test_unreadable_pictures_are_replaced_named_once_and_counted(folder, caplog)
     assert [record.name for record in caplog.records] == ["dynjax.data"] * 2
     assert "c.Png" in caplog.text
     assert "A.PNG" in caplog.text
-    with pytest.raises(PictureError, match=r"A\.PNG"):
+    with pytest.raises(PictureError, match=r"A\.PNG") as error:
         source.read(0)
+    source.skip(0, error.value)   # by another reader of the same source
+    assert (source.skipped, len(caplog.records)) == (2, 2)
 
 
 def test_nothing_readable_is_an_error(tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dynjax.data.picture_cache import PictureCache
 from dynjax.data.picture_source import PictureSource, open_folder
 from dynjax.data.pipeline import evaluation_images, symmetry, training_batches
 from dynjax.files.pictures import PictureError
@@ -236,3 +237,9 @@ def test_evaluation_images_come_whole_once_and_in_order(mixed_folder, caplog):
         assert image.dtype == np.float32
         np.testing.assert_array_equal(image, picture / np.float32(255))
     assert "b.png" in caplog.text
+
+
+def test_a_picture_found_too_small_by_two_threads_is_named_once(caplog):
+    pictures = PictureCache([marked(0, 6, 6), marked(1, 9, 9)], smallest=8, limit=0)
+    assert pictures.load(0) is pictures.load(0) is None
+    assert (len(caplog.records), pictures.usable(0)) == (1, 1)

@@ -29,6 +29,7 @@ def archive(tmp_path):
         for index in reversed(range(12)):
             file.writestr(f"DIV2K_train_HR/{index + 1:04d}.png", png(PICTURES[index]))
         file.writestr("__MACOSX/DIV2K_train_HR/._0001.png", b"not a picture")
+        file.writestr("__MACOSX/DIV2K_train_HR/0001.png", b"not a picture")
         file.writestr("DIV2K_train_HR/readme.txt", "text")
     return path
 
