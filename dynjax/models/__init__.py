@@ -1,5 +1,6 @@
 """Model files that describe themselves, the classes they may name, and official weights under their own names."""
+from dynjax.models import pretrained
 from dynjax.models.files import load, load_card, save, shipped
 from dynjax.models.registry import register, registered
 
-__all__ = ["load", "load_card", "register", "registered", "save", "shipped"]
+__all__ = ["load", "load_card", "pretrained", "register", "registered", "save", "shipped"]

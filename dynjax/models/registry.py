@@ -89,7 +89,7 @@ def _encode(value, where):
     if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value)):
         return value
     raise ValueError(f"the field {where} is {value!r}, which a model file cannot hold; wanted numbers, strings, "
-                     "tuples, dicts or registered modules. Give the class a field that names the choice, such as a string.")
+                     "tuples, dicts or registered modules. Give the class a string that names the choice.")
 
 
 def _decode(value, depth):

@@ -1,0 +1,168 @@
+"""Official weights under their own names: built by `network`, read by `load`."""
+import fnmatch
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import traverse_util
+
+from dynjax.files import read_arrays
+from dynjax.models.conversions import KINDS, convert_stack, official_name
+from dynjax.models.layouts import layouts
+from dynjax.models.official import network
+from dynjax.tunable.wrapper import Tuned
+
+__all__ = ["load", "network"]
+
+NESTED = ("params_ema", "params", "state_dict")  # the first that is there is taken
+AT_MOST_NAMED = 8
+
+
+def load(net, source, *, start="copies"):
+    """Variables of one of our networks from official weights.
+
+    Args:
+      net: from `pretrained.network`, or made by hand: a plain network, or Tunable or a tunable layer around one.
+      source: a path (.npz, .safetensors, MindSpore's .ckpt) or a dict of arrays by official names; dicts inside it
+        called params_ema, params or state_dict and a prefix "module." on all names are unwrapped.
+      start: a plain checkpoint for a tunable network becomes its starting point, as in `Tunable.stack`.
+
+    Returns:
+      The variables for `net.apply`.
+
+    Raises:
+      ValueError: entries that are missing, left over, of another shape or, where they are constants of the network, of
+        another value, each by name; a network without known official names; a file that cannot be read.
+    """
+    arrays = _unwrap(read_arrays(source) if isinstance(source, str) or hasattr(source, "__fspath__") else source)
+    tuned = isinstance(net, Tuned)
+    plain = net.plain() if tuned else net
+    layout = max(layouts(plain, arrays), key=lambda layout: _score(layout, arrays))
+    shapes = _shapes(plain, layout)
+    stacked = _is_stacked(layout, shapes, arrays)
+    if stacked and not tuned:
+        raise ValueError(f"the source has several kernels a layer but {type(net).__name__} has one; wanted Tunable "
+                         "around it, as pretrained.network gives it for the official tunable classes.")
+    if stacked:
+        shapes = jax.eval_shape(_with_alpha(net, layout, arrays).stack, shapes)
+    variables = _fill(shapes, layout, dict(arrays), stacked)
+    return net.stack(variables, start=start) if tuned and not stacked else variables
+
+
+def _unwrap(source):
+    for name in NESTED:
+        if isinstance(source.get(name), Mapping):
+            source = source[name]
+            break
+    nested = [str(name) for name, value in source.items() if isinstance(value, Mapping)]
+    if nested or not source:
+        raise ValueError(f"the source holds {'dicts: ' + ', '.join(nested) if nested else 'nothing'}; wanted arrays by "
+                         f"name, at most inside one of {', '.join(NESTED)}.")
+    if all(name.startswith("module.") for name in source):
+        source = {name.removeprefix("module."): array for name, array in source.items()}
+    return {name: np.asarray(array) for name, array in source.items()}
+
+
+def _score(layout, arrays):
+    """How many layers of a layout the source has."""
+    names = {name.rsplit(".", 1)[0] for name in arrays} | set(arrays)
+    return sum(official in names for official, _ in layout.layers.values())
+
+
+def _shapes(plain, layout):
+    """The plain network's variables as shapes."""
+    shapes = jax.eval_shape(plain.init, jax.random.key(0), jax.ShapeDtypeStruct(layout.example, jnp.float32))
+    return jax.tree.map(lambda leaf: leaf, dict(shapes))
+
+
+def _is_stacked(layout, shapes, arrays):
+    """Whether the source has several kernels a layer, [1, W, ...]."""
+    for path, leaf in traverse_util.flatten_dict(shapes["params"]).items():
+        layer, kind = _find(layout, path)
+        array = arrays.get(official_name(layer, kind.official, stacked=True)) if kind else None
+        if array is not None and array.ndim == len(leaf.shape) + 2 and array.shape[0] == 1:
+            return True
+    return False
+
+
+def _with_alpha(net, layout, arrays):
+    """The network with a known number of objectives; single layers may leave it to the alpha that comes."""
+    if net.alpha is not None:
+        return net
+    for official, _ in layout.layers.values():
+        if (phi := arrays.get(official_name(official, "mlp.weight"))) is not None:
+            return net.clone(alpha=phi.shape[-1], kernels=phi.shape[0])
+        if (kernels := arrays.get(official_name(official, "weight"))) is not None:
+            return net.clone(alpha=kernels.shape[1])
+    return net
+
+
+def _find(layout, path):
+    """(official layer, Leaf) of one of our leaves, or (None, None)."""
+    for cut, leaf in ((len(path) - 1, path[-1]), (len(path), "")):
+        official, kind = layout.layers.get("/".join(path[:cut]), (None, None))
+        if kind and leaf in KINDS[kind]:
+            return official, KINDS[kind][leaf]
+    return None, None
+
+
+def _sought(layout, path, stacked):
+    """(official name, conversion) of a leaf of the wanted tree."""
+    collection, *inner = path
+    if stacked and collection == "params":
+        part, *inner = inner
+        if part == "phi":
+            official, _ = layout.layers.get("/".join(inner[:-1]), (None, None))
+            if official is None or inner[-1] not in ("kernel", "bias"):
+                return None, None
+            leaf, convert = ("mlp.weight", np.transpose) if inner[-1] == "kernel" else ("mlp.bias", np.asarray)
+            return official_name(official, leaf), convert
+        if part == "kernels":
+            official, leaf = _find(layout, tuple(inner))
+            return (official_name(official, leaf.official, stacked=True), lambda array: convert_stack(leaf, array)) if (
+                leaf) else (None, None)
+    official, leaf = _find(layout, tuple(inner))
+    return (official_name(official, leaf.official), leaf.convert) if leaf else (None, None)
+
+
+def _fill(shapes, layout, arrays, stacked):
+    """The wanted tree filled from the source; every entry of which must be used, constant or without effect."""
+    filled, missing, misfits = {}, [], []
+    for path, wanted in traverse_util.flatten_dict(shapes).items():
+        name, convert = _sought(layout, path, stacked)
+        if name is None:
+            missing.append("/".join(map(str, path)) + " (which no official checkpoint has)")
+        elif name not in arrays:
+            missing.append(name)
+        else:
+            array = arrays.pop(name)
+            ours = _converted(convert, array)
+            if ours is None or ours.shape != wanted.shape:
+                misfits.append(f"{name} {array.shape} for {'/'.join(map(str, path))} {wanted.shape}")
+            else:
+                filled[path] = jnp.asarray(ours, wanted.dtype)
+    for name, constant in layout.constants.items():
+        array = arrays.pop(name, None)
+        if array is not None and not (array.size == constant.size and
+                                      np.allclose(array.reshape(-1), constant.reshape(-1), rtol=0, atol=1e-6)):
+            misfits.append(f"{name}, which the network has as the constant {constant.reshape(-1).tolist()}")
+    surplus = [name for name in arrays if not any(fnmatch.fnmatchcase(name, pattern) for pattern in layout.ignored)]
+    problems = {"missing": missing, "left over": surplus, "not fitting": misfits}
+    if any(problems.values()):
+        said = "; ".join(f"{kind}: {_named(names)}" for kind, names in problems.items() if names)
+        raise ValueError(f"the source does not fit the network ({said}). Build the network with the arguments that the "
+                         "checkpoint was made with.")
+    return traverse_util.unflatten_dict(filled)
+
+
+def _converted(convert, array):
+    try:
+        return convert(array)
+    except (ValueError, IndexError, TypeError):  # another number of axes
+        return None
+
+
+def _named(names):
+    more = len(names) - AT_MOST_NAMED
+    return ", ".join(names[:AT_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

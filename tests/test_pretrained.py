@@ -1,0 +1,266 @@
+"""Official weights: the programs' own outputs are reproduced, and what does not fit is refused by name."""
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dynjax.models import pretrained
+from dynjax.networks import EDSR, JohnsonNet
+from dynjax.tunable import Tunable, TunableConv
+
+TUNABLE = ["ms_tunable_edsr_x1", "ms_tunable_edsr_x2", "ms_tunable_edsr_x3_linear", "ms_tunable_edsr_x4",
+           "ms_tunable_stylenet", "ms_tunable_stylenet_linear"]
+
+
+def nhwc(array):
+    return jnp.asarray(np.moveaxis(array, 1, -1)) if array.ndim == 4 else jnp.asarray(array)
+
+
+def close(ours, official, factor):
+    """Within factor * max(1, max|official|), the form that the parity families ask for."""
+    official = np.moveaxis(official, 1, -1) if official.ndim == 4 else official
+    assert ours.shape == official.shape
+    assert np.max(np.abs(ours - official)) <= factor * max(1.0, np.max(np.abs(official)))
+
+
+@pytest.mark.parametrize("name", TUNABLE)
+def test_tunable_networks_of_mindediting(parity, name):
+    case = parity(name)
+    config = dict(case.meta["config"])
+    net = pretrained.network(config.pop("net"), **config)
+    variables = pretrained.load(net, case.params())
+    apply = jax.jit(net.apply)
+    for run in case.meta["runs"]:
+        suffix = run["out"][1:]
+        x, alpha = case[f"in/{run['input']}"], case[f"in/px{suffix}"]
+        # README of the family: 1e-4 of the largest value for whole networks.
+        close(apply(variables, nhwc(x), jnp.asarray(alpha)), case[f"out/{run['out']}"], 1e-4)
+
+
+def test_a_mindspore_file_gives_the_whole_network(parity, shared):
+    case = parity("ms_ckpt_stylenet")
+    net = pretrained.network("TunableStyleNet", num_channels=4, num_blocks=[1, 1, 1], num_params=2, mode="mlp")
+    variables = pretrained.load(net, shared("parity/ms_ckpt_stylenet.ckpt"))
+    close(net.apply(variables, nhwc(case["in/x"]), case["in/px"]), case["out/y"], 1e-4)
+
+
+def test_tunable_layers_of_mindediting(parity):
+    layers = parity("ms_tunable_layers")
+    not_arguments = {"case", "layer", "batch", "hw", "in_shape", "out_shape"}
+    assert len(layers.meta["cases"]) == 38
+    for case in layers.meta["cases"]:
+        prefix = case["case"] + "/"
+        net = pretrained.network(case["layer"], **{k: v for k, v in case.items() if k not in not_arguments})
+        variables = pretrained.load(net, layers.params(prefix + "param/"))
+        px = jnp.asarray(layers[prefix + "in/px"])
+        x = jnp.zeros((len(px), 1)) if case["layer"] == "TunableParameter" else layers[prefix + "in/x"]
+        is_conv = case["layer"] == "TunableConv2d"
+        y = np.asarray(net.apply(variables, nhwc(x) if is_conv else jnp.asarray(x), px))
+        official = layers[prefix + "out/y"]
+        official = np.moveaxis(official, 1, -1) if is_conv else official
+        # The official dense layer flattens what lies between batch and channels.
+        y = y.reshape(official.shape) if case["layer"] == "TunableDense" else y
+        assert y.shape == official.shape, case
+        assert np.max(np.abs(y - official)) <= 1e-5 * max(1.0, np.max(np.abs(official))), case
+
+
+@pytest.mark.parametrize("name", ["torch_edsr", "torch_edsr_x3"])
+def test_edsr_of_basicsr(parity, name):
+    case = parity(name)
+    net = pretrained.network("EDSR", **case.meta["config"])
+    variables = pretrained.load(net, {"params_ema": case.params(), "params": {}})
+    x = nhwc(case["in/x"])
+    y, inner = net.apply(variables, x, capture_intermediates=True)
+    # README of the family: 1e-5 of the largest value for convolutional networks.
+    close(y, case["out/y"], 1e-5)
+    for feature in case.names("out/feat_"):
+        place = {"conv_first": "head"}.get(feature, feature)
+        close(inner["intermediates"][place]["__call__"][0], case[f"out/feat_{feature}"], 1e-5)
+    if case.names("out/grad/"):
+        cotangent = nhwc(case["in/cotangent"])
+        gradient, by_image = jax.grad(lambda v, x: jnp.sum(net.apply(v, x) * cotangent), argnums=(0, 1))(variables, x)
+        params = gradient["params"]
+        # Gradients: 1e-4 of the largest entry of the tensor.
+        for ours, official in [(by_image, np.moveaxis(case["out/grad_x"], 1, -1)),
+                               (params["ResidualBlock_1"]["conv2"]["kernel"], hwio(case, "body.1.conv2")),
+                               (params["upsample_1"]["kernel"], hwio(case, "upsample.2"))]:
+            assert np.max(np.abs(ours - official)) <= 1e-4 * np.max(np.abs(official))
+
+
+def hwio(case, layer):
+    return case[f"out/grad/{layer}.weight"].transpose(2, 3, 1, 0)
+
+
+def test_the_style_network_of_dynamic_net(parity):
+    case = parity("dynnet_style")
+    main = {name: array for name, array in case.params().items() if name.startswith("main.")}
+    net = JohnsonNet(widths=(8, 16, 32, 16, 8), space="imagenet")
+    variables = pretrained.load(net, main)
+    for name in ("x_even", "x_odd"):
+        y = net.apply(variables, nhwc(case[f"in/{name}"]))
+        np.testing.assert_allclose(y, nhwc(case[f"out/{name}/00"]), atol=2e-4, rtol=1e-4)
+    bare = {name.removeprefix("main."): array for name, array in main.items()}
+    jax.tree.map(np.testing.assert_array_equal, variables, pretrained.load(net, bare))
+
+
+def full_style_parameters(shapes):
+    """The recipe of the parity family's README."""
+    arrays = {}
+    for index, (name, shape) in enumerate(sorted(shapes.items())):
+        v = np.random.RandomState(4000 + index).standard_normal(shape)
+        if v.ndim == 4:
+            v = v * np.sqrt(2 / np.prod(shape[1:])) * (0.9 if "tuning" in name else 1)
+        else:
+            v = 1 + 0.2 * v if ".in" in name and name.endswith("weight") else 0.1 * v
+        arrays[name] = v.astype(np.float32)
+    return arrays
+
+
+def test_the_style_network_at_full_width(parity):
+    case = parity("dynnet_style_full")
+    arrays = full_style_parameters(case.meta["shapes"])
+    for name, (total, first) in case.meta["sums"].items():
+        sums = arrays[name].sum(dtype=np.float64), arrays[name].flat[0]
+        np.testing.assert_allclose(sums, [total, first], atol=1e-6)
+    net = pretrained.network("MainNet")
+    variables = pretrained.load(net, {k: v for k, v in arrays.items() if k.startswith("main.")})
+    assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == case.meta["parameter_count"]["main"]
+    for name in ("x_even", "x_odd"):
+        y = net.apply(variables, nhwc(case[f"in/{name}"]))
+        np.testing.assert_allclose(y, nhwc(case[f"out/{name}/00"]), atol=2e-4, rtol=1e-4)
+
+
+def small_edsr():
+    """A tiny BasicSR EDSR: (network, its arrays by official names)."""
+    net = pretrained.network("EDSR", num_in_ch=3, num_out_ch=3, num_feat=4, num_block=1, upscale=1)
+    names = {"conv_first": (4, 3), "body.0.conv1": (4, 4), "body.0.conv2": (4, 4), "conv_after_body": (4, 4),
+             "conv_last": (3, 4)}
+    rng = np.random.RandomState(0)
+    arrays = {f"{name}.weight": rng.normal(0, 0.1, (*shape, 3, 3)) for name, shape in names.items()}
+    return net, arrays | {f"{name}.bias": rng.normal(0, 0.1, shape[0]) for name, shape in names.items()}
+
+
+@pytest.mark.parametrize("start", ["copies", "base"])
+def test_a_plain_checkpoint_starts_a_tunable_network(start):
+    plain, arrays = small_edsr()
+    x = jax.random.uniform(jax.random.key(0), (1, 5, 4, 3))
+    wanted = plain.apply(pretrained.load(plain, arrays), x)
+    net = Tunable(plain, alpha=("a", "b"))
+    variables = pretrained.load(net, arrays, start=start)
+    np.testing.assert_allclose(net.apply(variables, x, [0.25, 0.75]), wanted, atol=1e-5)
+    same_anywhere = np.allclose(net.apply(variables, x, [0.9, 0.9]), wanted, atol=1e-4)
+    assert same_anywhere == (start == "base")
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+def test_files_prefixes_and_nested_dicts(tmp_path, ending):
+    net, arrays = small_edsr()
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    wanted = pretrained.load(net, arrays)
+    if ending == "npz":
+        np.savez(tmp_path / "w.npz", **arrays)
+    else:
+        from safetensors.numpy import save_file
+        save_file(arrays, tmp_path / "w.safetensors")
+    prefixed = {f"module.{name}": array for name, array in arrays.items()}
+    for source in (str(tmp_path / f"w.{ending}"), prefixed, {"state_dict": arrays}, {"params": prefixed, "step": 3}):
+        jax.tree.map(np.testing.assert_array_equal, wanted, pretrained.load(net, source))
+
+
+def changed(arrays, **changes):
+    new = {**arrays, **{name.replace("__", "."): array for name, array in changes.items()}}
+    return {name: array for name, array in new.items() if array is not None}
+
+
+@pytest.mark.parametrize(("changes", "sentence"), [
+    ({"conv_last__bias": None}, r"\(missing: conv_last\.bias\)"),
+    ({"extra__weight": np.zeros(2)}, r"\(left over: extra\.weight\)"),
+    ({"conv_last__bias": np.zeros(4)}, r"not fitting: conv_last\.bias \(4,\) for params/tail/bias \(3,\)"),
+    ({"conv_last__weight": np.zeros((3, 4))}, r"not fitting: conv_last\.weight \(3, 4\)"),
+    ({"mean": np.zeros((1, 3, 1, 1))}, "not fitting: mean, which the network has as the constant"),
+])
+def test_what_does_not_fit_is_named(changes, sentence):
+    net, arrays = small_edsr()
+    with pytest.raises(ValueError, match=sentence):
+        pretrained.load(net, changed(arrays, **changes))
+
+
+def test_constants_and_counters_are_recognised():
+    net, arrays = small_edsr()
+    mean = np.array([0.4488, 0.4371, 0.4040]).reshape(1, 3, 1, 1)
+    pretrained.load(net, changed(arrays, mean=mean, norm__num_batches_tracked=np.array(3)))
+
+
+def test_frozen_means_of_the_tunable_network_must_be_the_constants(parity):
+    case = parity("ms_tunable_edsr_x2")
+    config = dict(case.meta["config"])
+    net = pretrained.network(config.pop("net"), **config)
+    params = case.params()
+    pretrained.load(net, {name: array for name, array in params.items() if "_mean" not in name})
+    with pytest.raises(ValueError, match=r"add_mean\.bias, which the network has as the constant \[0\.448"):
+        pretrained.load(net, {**params, "add_mean.bias": params["add_mean.bias"] + 1e-3})
+
+
+def test_a_tunable_checkpoint_needs_a_tunable_network(parity):
+    case = parity("ms_tunable_edsr_x2")
+    config = dict(case.meta["config"])
+    net = pretrained.network(config.pop("net"), **config)
+    with pytest.raises(ValueError, match="several kernels a layer but EDSR has one; wanted Tunable around it"):
+        pretrained.load(net.net, case.params())
+    with pytest.raises(ValueError, match=r"missing: body\.0\.conv1\.mlp\.bias"):
+        pretrained.load(net, {name: array for name, array in case.params().items() if "mlp" not in name})
+
+
+def test_untuned_norms_must_be_named(parity):
+    case = parity("ms_tunable_stylenet_linear")
+    net = pretrained.network("TunableStyleNet", num_channels=6, num_blocks=[1, 1, 1], num_params=2, mode="linear")
+    with pytest.raises(ValueError, match=r"conv_in\.norm\.gamma \(6,\) for params/kernels/conv_in/norm/scale \(2, 6\)"):
+        pretrained.load(net.clone(fixed=()), case.params())
+
+
+def test_sources_and_networks_that_are_not_known(tmp_path):
+    net, arrays = small_edsr()
+    with pytest.raises(ValueError, match=r"no official checkpoint is known for LayerNorm; wanted one of .*EDSR"):
+        pretrained.load(nn.LayerNorm(), arrays)
+    with pytest.raises(ValueError, match="the source holds nothing"):
+        pretrained.load(net, {})
+    with pytest.raises(ValueError, match="the source holds dicts: generator"):
+        pretrained.load(net, {"generator": arrays})
+    with pytest.raises(ValueError, match="there is no file"):
+        pretrained.load(net, tmp_path / "w.npz")
+
+
+def test_official_arguments():
+    default = pretrained.network("TunableEDSR", num_params=2).net
+    assert (default.features, default.blocks, default.scale, default.residual_scale) == (64, 16, 4, 0.1)
+    assert isinstance(default, EDSR) and pretrained.network("TunableEDSR").alpha == 1
+    layer = pretrained.network("TunableConv2d", in_channels=3, out_channels=4, kernel_size=5, expand_params=2,
+                               mode="linear")
+    assert isinstance(layer, TunableConv) and layer.kernels == 2 and not layer.use_bias
+    for name, arguments, sentence in [
+            ("TunableEDRS", {}, "did you mean TunableEDSR"),
+            ("TunableEDSR", {"blocks": 3}, r"unknown: blocks\); it takes img_channels, num_blocks"),
+            ("EDSR", {"num_in_ch": 3}, "missing: num_out_ch"),
+            ("EDSR", {"num_in_ch": 3, "num_out_ch": 1}, "wanted the same number"),
+            ("TunableEDSR", {"mode": "affine"}, "wanted one of mlp, linear"),
+            ("TunableStyleNet", {"norm": "batch"}, "instance norm"),
+            ("TunableConv2d", {"in_channels": 3, "out_channels": 4, "kernel_size": 3, "padding": 1},
+             "same or valid with 0")]:
+        with pytest.raises(ValueError, match=sentence):
+            pretrained.network(name, **arguments)
+
+
+def test_sizes_printed_in_the_references():
+    def count(net, *inputs):
+        return sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(net.init, jax.random.key(0), *inputs)))
+
+    x = jnp.zeros((1, 16, 16, 3))
+    assert count(pretrained.network("EDSR", num_in_ch=3, num_out_ch=3), x) == 1_517_571
+    # The official count has the two frozen means besides, 2 * (9 + 3).
+    assert count(pretrained.network("TunableEDSR", num_params=2), x, jnp.ones(2)) == 2_961_526 - 24
+    assert count(pretrained.network("TunableEDSR", num_params=2, scale=1), x, jnp.ones(2)) == 2_370_666 - 24
+    # Besides: image mean and deviation, and moving mean and variance of 19 + 6 norms over their channels.
+    net = pretrained.network("TunableStyleNet", num_params=3)
+    moving = 2 * (64 + 2 * 128 + 2 * 256 + 12 * 256 + 2 * 128 + 2 * 64)
+    assert count(net, x, jnp.ones(3)) == 26_333_911 - 6 - moving
