@@ -1,0 +1,37 @@
+"""The columns of every table: names in the files, titles for readers, which direction is better."""
+
+TITLES = {
+    "psnr_rgb": "PSNR RGB", "psnr_y": "PSNR Y", "ssim_rgb": "SSIM RGB", "ssim_y": "SSIM Y",
+    "lpips_alex": "LPIPS AlexNet", "lpips_vgg": "LPIPS VGG", "niqe": "NIQE",
+}
+DECIMALS = {"psnr_rgb": 2, "psnr_y": 2, "niqe": 2}
+OTHER_DECIMALS = 4
+ALPHA = "alpha_"
+
+
+def alpha_names(tunable, points):
+    """The names of alpha's numbers: the model's own, or "0", "1", ... where it has none."""
+    names = getattr(tunable, "alpha", None)
+    if isinstance(names, tuple | list) and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    return tuple(str(index) for index in range(points.shape[1]))
+
+
+def alpha_of(row):
+    """The point of alpha of a row, {name: number}; empty for a baseline."""
+    return {key[len(ALPHA):]: value for key, value in row.items() if key.startswith(ALPHA) and value is not None}
+
+
+def metrics_of(rows):
+    """The names of the metrics that the rows have, in the order of the table."""
+    return [name for name in TITLES if name in rows[0]]
+
+
+def value_text(metric, value):
+    """A metric's value with as many decimals as are worth reading; "-" where it could not be computed."""
+    return "-" if value != value else f"{value:.{DECIMALS.get(metric, OTHER_DECIMALS)}f}"
+
+
+def point_text(point):
+    """A point of alpha for a reader: "fidelity 0.75, perceptual 0.25"."""
+    return ", ".join(f"{name} {value:.2f}" for name, value in point.items())

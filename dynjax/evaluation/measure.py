@@ -1,0 +1,137 @@
+"""Measures a tunable model: every picture at every point of alpha, beside the task's untrained baselines."""
+import dataclasses
+import logging
+import operator
+import sys
+
+import jax
+import numpy as np
+
+from dynjax.evaluation.columns import ALPHA, alpha_names, point_text
+from dynjax.evaluation.quality import quality
+from dynjax.evaluation.sizes import pad_to_bucket
+from dynjax.tunable import grid
+
+log = logging.getLogger("dynjax.evaluation")
+METHOD = "tunable"
+
+
+@dataclasses.dataclass
+class Picture:
+    """One evaluated picture, 8-bit: what the network saw, what it gave, what it should have given.
+
+    Attributes:
+      name: of the picture. rows: its rows, baselines first, then one a point of alpha.
+      input, target: uint8 [H, W, C]. baselines: {name: uint8 [H, W, C]}. outputs: uint8 [A, H, W, C].
+    """
+    name: str
+    rows: list
+    input: np.ndarray
+    target: np.ndarray
+    baselines: dict
+    outputs: np.ndarray
+
+
+@dataclasses.dataclass
+class Measurement:
+    """What `measure` found.
+
+    Attributes:
+      rows: one dict for every picture and method: "image", "method" ("tunable", or a baseline's name), "alpha_<name>"
+        (None for a baseline), "psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg", and "niqe" where
+        statistics were given.
+      kept: the first pictures, as Picture.
+      left_out: names of the pictures that the task could not use, such as ones that are too small.
+    """
+    rows: list
+    kept: list
+    left_out: list
+
+
+def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, seed=0, chunk=None, keep=0, exact=False,
+            progress=True):
+    """Runs a model over pictures and points of alpha and measures what comes out.
+
+    All points of alpha of a picture run in one compiled program. Inputs are mirrored at the bottom and right to one of
+    a few sizes and the outputs cut back, so that a folder of many sizes compiles few programs; this touches what lies
+    within the network's reach of those two edges, and all of the picture for a network with statistics over the whole.
+
+    Args:
+      tunable: a wrapper with apply(variables, x, alpha), such as Tunable or DynamicNet.
+      variables: the wrapper's.
+      task: a dynjax.tasks.Task.
+      images: yields (name, clean picture float32 [H, W, C] in [0, 1]).
+      alphas: [A, P] points of alpha; any real values.
+      niqe_statistics: file of pristine statistics (niqe_pris_params.npz) for NIQE; without one there is no NIQE.
+      seed: of the task's random degradations; picture i draws the same whatever the others are.
+      chunk: points of alpha side by side, as in dynjax.grid.
+      keep: how many pictures, from the first, to return for a contact sheet.
+      exact: run every picture in its own size instead, at the price of a compiled program a size.
+      progress: show a bar on stderr.
+
+    Returns:
+      A Measurement.
+
+    Raises:
+      ValueError: no pictures, none that the task can use, an output that is not finite or of another size than the
+        target.
+    """
+    alphas = np.asarray(alphas, np.float32)
+    names = alpha_names(tunable, alphas)
+    found = Measurement([], [], [])
+    reason = "there were none"
+    for index, (name, image) in enumerate(_bar(images, progress)):
+        try:
+            example = task.evaluation_example(image, jax.random.fold_in(jax.random.key(seed), index))
+        except ValueError as error:
+            log.warning("left out %s: %s", name, error)
+            found.left_out.append(name)
+            reason = str(error)
+            continue
+        outputs = _outputs(tunable, variables, task, name, example, alphas, names, chunk, exact)
+        baselines = task.baselines(example)
+        results = [(method, {}, result) for method, result in baselines.items()]
+        results += [(METHOD, dict(zip(names, map(float, alpha), strict=True)), output)
+                    for alpha, output in zip(alphas, outputs, strict=True)]
+        rows = [{"image": name, "method": method, **{ALPHA + key: point.get(key) for key in names},
+                 **quality(result, example["target"], border=task.border, niqe_statistics=niqe_statistics,
+                           name=f"{name} ({point_text(point) or method})")}
+                for method, point, result in results]
+        found.rows.extend(rows)
+        if len(found.kept) < keep:
+            found.kept.append(Picture(name, rows, _eight_bit(example["input"]), _eight_bit(example["target"]),
+                                      {key: _eight_bit(value) for key, value in baselines.items()},
+                                      _eight_bit(outputs)))
+    if not found.rows:
+        raise ValueError(f"measure got no picture that can be used: {reason}. Give other pictures, such as "
+                         "--data folder:PATH.")
+    return found
+
+
+def _outputs(tunable, variables, task, name, example, alphas, names, chunk, exact):
+    """The network's answers to one example, [A, H, W, C]."""
+    image = np.asarray(example["input"], np.float32)
+    height, width = (side * task.upscale for side in image.shape[:2])
+    padded = image if exact else pad_to_bucket(image)
+    outputs = np.asarray(grid(tunable, variables, padded[None], alphas, chunk=chunk), np.float32)[:, 0, :height, :width]
+    if outputs.shape[1:] != example["target"].shape:
+        raise ValueError(f"the network makes {outputs.shape[1:]} of the input {image.shape} of {name}; wanted the "
+                         f"target's {example['target'].shape}: network.scale and the task's scale differ.")
+    for alpha, output in zip(alphas, outputs, strict=True):
+        if not np.isfinite(output).all():
+            point = point_text(dict(zip(names, alpha, strict=True)))
+            raise ValueError(f"the output for {name} at alpha ({point}) is not finite; wanted numbers. The weights "
+                             "have diverged, or this alpha lies too far outside the range that was trained.")
+    return outputs
+
+
+def _eight_bit(images):
+    return np.round(np.clip(np.asarray(images), 0, 1) * 255).astype(np.uint8)
+
+
+def _bar(images, progress):
+    """A bar over the pictures; where the output is no terminal, a line every half minute."""
+    from tqdm import tqdm
+
+    return tqdm(images, total=operator.length_hint(images) or None, unit="picture", desc="measuring",
+                mininterval=0.5 if sys.stderr.isatty() else 30, disable=not progress, dynamic_ncols=True)

@@ -1,0 +1,76 @@
+"""The perception-distortion plot: PSNR against LPIPS, one curve over alpha."""
+import math
+
+from dynjax.evaluation.columns import TITLES, alpha_of
+
+NETWORKS = ("lpips_alex", "lpips_vgg")
+MOST_LABELS = 7
+MARKERS = ("s", "^", "D", "v")
+
+
+def plot_tradeoff(means, path):
+    """Draws PSNR on RGB against LPIPS with each network; points of alpha in order, baselines as single marks.
+
+    Points on one line of alpha (a single number, or two that sum to one) are joined; others stand alone. Points
+    without a finite value are left out.
+
+    Args:
+      means: as `mean_rows` gives them.
+      path: the PNG to write.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patheffects import withStroke
+
+    halo = withStroke(linewidth=3, foreground="white")   # keeps labels readable where they cross the curve
+    figure = Figure(figsize=(11, 4.6), dpi=120, layout="constrained")
+    points = [row for row in means if alpha_of(row)]
+    baselines = [row for row in means if not alpha_of(row)]
+    joined = _on_a_line([list(alpha_of(row).values()) for row in points])
+    for axes, metric in zip(figure.subplots(1, len(NETWORKS)), NETWORKS, strict=True):
+        drawn = [row for row in points if _finite(row, metric)]
+        axes.plot([row[metric] for row in drawn], [row["psnr_rgb"] for row in drawn],
+                  "o-" if joined else "o", color="tab:blue", label=_legend(drawn[0]) if drawn else None, zorder=3)
+        for index in _spread(len(drawn), MOST_LABELS):
+            axes.annotate(_numbers(drawn[index]), (drawn[index][metric], drawn[index]["psnr_rgb"]),
+                          xytext=(7, 6), textcoords="offset points", fontsize=9, zorder=4, path_effects=[halo])
+        for row, marker in zip(baselines, MARKERS * len(baselines), strict=False):
+            if _finite(row, metric):
+                axes.plot(row[metric], row["psnr_rgb"], marker, color="tab:orange", markersize=8, label=row["method"])
+        if not axes.lines or not any(len(line.get_xdata()) for line in axes.lines):
+            axes.text(0.5, 0.5, "no finite values", ha="center", transform=axes.transAxes)
+        else:
+            axes.legend(loc="best", frameon=False)
+        axes.set_xlabel(f"{TITLES[metric]}   (\N{LEFTWARDS ARROW} better)")
+        axes.set_ylabel("PSNR RGB, dB   (better \N{RIGHTWARDS ARROW})")
+        axes.margins(0.12)
+        axes.grid(alpha=0.3)
+    if points:
+        names = ", ".join(alpha_of(points[0]))
+        figure.suptitle(f"Distortion and perception over alpha ({names}), mean of {means[0]['images']} pictures")
+    figure.savefig(path)
+
+
+def _numbers(row):
+    """What stands beside a point: its numbers, or the first where the second is the rest to one."""
+    point = list(alpha_of(row).values())
+    return ", ".join(f"{value:.2g}" for value in (point[:1] if _on_a_line([point]) else point))
+
+
+def _legend(row):
+    """The method, and what the numbers beside its points are."""
+    names = list(alpha_of(row))
+    return f"{row['method']}, numbers: {', '.join(names[:1] if _on_a_line([list(alpha_of(row).values())]) else names)}"
+
+
+def _on_a_line(points):
+    return all(len(point) == 1 or (len(point) == 2 and abs(sum(point) - 1) < 1e-4) for point in points)
+
+
+def _finite(row, metric):
+    return math.isfinite(row[metric]) and math.isfinite(row["psnr_rgb"])
+
+
+def _spread(count, most):
+    """Indices of about `most` of `count` points, evenly spread from the first to the last."""
+    step = max(1, -(-(count - 1) // (most - 1)))
+    return sorted({*range(0, count, step), count - 1}) if count else []

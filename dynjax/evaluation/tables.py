@@ -1,0 +1,105 @@
+"""Tables of what was measured: means over pictures, CSV files, an aligned table with its conventions above it."""
+import csv
+import io
+import math
+
+from dynjax.evaluation.columns import ALPHA, TITLES, metrics_of, value_text
+from dynjax.files import write_atomically
+
+
+def mean_rows(rows):
+    """Means over the pictures, one row for every method and point of alpha, in the order they first appear.
+
+    A mean is the mean of the values of each picture: infinite where one is (PSNR of equal pictures); pictures without
+    a value (NaN) are left out of that column's mean.
+
+    Args:
+      rows: as `measure` gives them.
+
+    Returns:
+      Dicts with "method", "alpha_<name>", the metrics and "images", the number of pictures.
+    """
+    groups = {}
+    for row in rows:
+        place = {key: value for key, value in row.items() if key == "method" or key.startswith(ALPHA)}
+        groups.setdefault(tuple(place.items()), []).append(row)
+    return [{**dict(place), **{metric: _mean([row[metric] for row in group]) for metric in metrics_of(group)},
+             "images": len(group)} for place, group in groups.items()]
+
+
+def write_csv(rows, path):
+    """Writes rows as CSV, one column a key: numbers with seven digits, empty where there is none (a baseline's alpha),
+    "inf" and "nan" as they are."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0])
+    for row in rows:
+        writer.writerow(["" if value is None else f"{value:.7g}" if isinstance(value, float) else value
+                         for value in row.values()])
+    write_atomically(path, text.getvalue().encode())
+
+
+def conventions(rows, *, border, exact=False, left_out=()):
+    """The sentences above a table: how its numbers were made and which direction is better.
+
+    Args:
+      rows: as `measure` gives them. border, exact: as they were measured. left_out: names of pictures left out.
+    """
+    pictures = len({row["image"] for row in rows})
+    several = "the values of one picture" if pictures == 1 else f"means of the values of each of {pictures} pictures"
+    lines = [
+        f"The numbers are {several}; grid.csv has every picture.",
+        f"PSNR (dB) and SSIM, higher is better: results rounded to 8 bits, {border} pixels cut off every side; on RGB "
+        "(SSIM: mean of the three channels) and on Y of BT.601 (16 to 235).",
+        "LPIPS 0.1 with AlexNet and with VGG16, lower is better: whole pictures, rounded to 8 bits.",
+        "NIQE, lower is better: on Y, whole pictures, rounded to 8 bits." if "niqe" in rows[0] else
+        "There is no NIQE: it needs a file of pristine statistics (niqe_pris_params.npz); name one with --niqe.",
+    ]
+    if not exact:
+        lines.append("Inputs are extended at the bottom and right by their mirror image to one of a few sizes, results "
+                     "cut back.")
+    for metric in metrics_of(rows):
+        missing = {row["image"] for row in rows if math.isnan(row[metric])}
+        if missing:
+            lines.append(f"{TITLES[metric]} has no value for {len(missing)} of {pictures} pictures ({_some(missing)}), "
+                         "mostly because they are too small; they are not in its means.")
+        if any(math.isinf(row[metric]) for row in rows):
+            lines.append(f"{TITLES[metric]} is inf where a result equals its target.")
+    if left_out:
+        lines.append(f"{len(left_out)} pictures could not be used and are left out: {_some(left_out)}.")
+    return lines
+
+
+def format_table(means, header=()):
+    """Means as aligned text that is Markdown too.
+
+    Args:
+      means: as `mean_rows` gives them.
+      header: sentences that stand above the table, such as `conventions`.
+
+    Returns:
+      The text, ending in a newline.
+    """
+    alphas = [key for key in means[0] if key.startswith(ALPHA)]
+    metrics = metrics_of(means)
+    cells = [["method", *(f"alpha {key[len(ALPHA):]}" for key in alphas), *(TITLES[metric] for metric in metrics)]]
+    for row in means:
+        cells.append([row["method"], *("" if row[key] is None else f"{row[key]:.3g}" for key in alphas),
+                      *(value_text(metric, row[metric]) for metric in metrics)])
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    # Method to the left, numbers to the right, in Markdown as in the terminal.
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = ["| " + " | ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in
+                                                          zip(line[1:], widths[1:], strict=True))]) + " |"
+             for line in (cells[0], rule, *cells[1:])]
+    return "\n".join([*(f"- {sentence}" for sentence in header), *([""] if header else []), *lines]) + "\n"
+
+
+def _mean(values):
+    values = [value for value in values if not math.isnan(value)]
+    return sum(values) / len(values) if values else math.nan
+
+
+def _some(names):
+    names = sorted(names)
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
