@@ -54,7 +54,7 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
 
     All points of alpha of a picture run in one compiled program. Inputs are mirrored at the bottom and right to one of
     a few sizes and the outputs cut back, so that a folder of many sizes compiles few programs; this touches what lies
-    within the network's reach of those two edges, and all of the picture for a network with statistics over the whole.
+    within the network's reach of those two edges, and all of it for a network with statistics over the whole picture.
 
     Args:
       tunable: a wrapper with apply(variables, x, alpha), such as Tunable or DynamicNet.
@@ -110,13 +110,14 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
 
 def _outputs(tunable, variables, task, name, example, alphas, names, chunk, exact):
     """The network's answers to one example, [A, H, W, C]."""
-    image = np.asarray(example["input"], np.float32)
-    height, width = (side * task.upscale for side in image.shape[:2])
+    image, target = np.asarray(example["input"], np.float32), example["target"]
     padded = image if exact else pad_to_bucket(image)
-    outputs = np.asarray(grid(tunable, variables, padded[None], alphas, chunk=chunk), np.float32)[:, 0, :height, :width]
-    if outputs.shape[1:] != example["target"].shape:
-        raise ValueError(f"the network makes {outputs.shape[1:]} of the input {image.shape} of {name}; wanted the "
-                         f"target's {example['target'].shape}: network.scale and the task's scale differ.")
+    outputs = np.asarray(grid(tunable, variables, padded[None], alphas, chunk=chunk), np.float32)[:, 0]
+    wanted = (padded.shape[0] * task.upscale, padded.shape[1] * task.upscale, target.shape[2])
+    if outputs.shape[1:] != wanted:
+        raise ValueError(f"the network makes {outputs.shape[1:]} of {padded.shape}, the input of {name}; wanted "
+                         f"{wanted}: the network's scale and channels must be the task's.")
+    outputs = outputs[:, :target.shape[0], :target.shape[1]]
     for alpha, output in zip(alphas, outputs, strict=True):
         if not np.isfinite(output).all():
             point = point_text(dict(zip(names, alpha, strict=True)))

@@ -1,0 +1,53 @@
+"""Points of alpha and the sizes that pictures are padded to."""
+import numpy as np
+import pytest
+
+from dynjax.evaluation import alpha_points
+from dynjax.evaluation.sizes import bucket, pad_to_bucket
+
+
+def test_two_names_run_along_the_edge_from_the_first_to_the_second():
+    points = alpha_points(("fidelity", "perceptual"), 5)
+    np.testing.assert_array_equal(points, [[1, 0], [0.75, 0.25], [0.5, 0.5], [0.25, 0.75], [0, 1]])
+    assert points.dtype == np.float32
+
+
+def test_three_names_fill_the_simplex():
+    points = alpha_points(("a", "b", "c"), 3)
+    np.testing.assert_array_equal(
+        points, [[1, 0, 0], [.5, .5, 0], [.5, 0, .5], [0, 1, 0], [0, .5, .5], [0, 0, 1]])
+
+
+@pytest.mark.parametrize("names", [("a", "b"), 2])
+def test_without_the_simplex_the_points_fill_the_square(names):
+    np.testing.assert_array_equal(alpha_points(names, 2, simplex=False), [[0, 0], [0, 1], [1, 0], [1, 1]])
+
+
+def test_a_single_name_runs_from_zero_to_one():
+    np.testing.assert_array_equal(alpha_points(("strength",), 3), [[0], [0.5], [1]])
+
+
+def test_one_point_along_an_edge_is_refused():
+    with pytest.raises(ValueError, match="count=1; wanted 2 or more"):
+        alpha_points(("a", "b"), 1)
+    with pytest.raises(ValueError, match="no names"):
+        alpha_points((), 3)
+
+
+def test_buckets_hold_their_sizes_and_are_few():
+    sizes = np.arange(1, 2049)
+    padded = np.array([bucket(size) for size in sizes])
+    assert sorted(set(padded[:512])) == [16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512]
+    assert (padded >= sizes).all()
+    assert [bucket(size) for size in set(padded)] == list(set(padded))
+    assert (padded[64:] < 1.25 * sizes[64:]).all()
+    assert len(set(padded)) == 24
+
+
+def test_padding_mirrors_at_the_bottom_and_right_however_small_the_picture():
+    image = np.array([[1, 2, 3]], np.float32)[..., None]
+    padded = pad_to_bucket(image)
+    assert padded.shape == (16, 16, 1)
+    np.testing.assert_array_equal(padded[0, :8, 0], [1, 2, 3, 3, 2, 1, 1, 2])
+    np.testing.assert_array_equal(padded[9], padded[0])
+    assert pad_to_bucket(np.zeros((32, 48, 3))).shape == (32, 48, 3)
