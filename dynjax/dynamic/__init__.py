@@ -1,1 +1,5 @@
 """Dynamic-Net: tuning-blocks between the modules of a trained network, scaled by alpha (ICCV 2019)."""
+from dynjax.dynamic.tuning_block import TuningBlock
+from dynjax.dynamic.wrapper import BakedDynamicNet, DynamicNet
+
+__all__ = ["BakedDynamicNet", "DynamicNet", "TuningBlock"]

@@ -1,0 +1,227 @@
+"""DynamicNet: tuning-blocks between the modules of any trained linen network, scaled by alpha."""
+from collections.abc import Mapping
+from dataclasses import field
+
+import flax.linen as nn
+import jax
+from flax.core.scope import DenyList
+
+from dynjax.dynamic.alpha import block_alphas, shared_block_alphas, spread
+from dynjax.dynamic.blocks import Blocks
+
+
+class _WithBlocks:
+    """What DynamicNet and BakedDynamicNet share; expects the fields main, before and after."""
+
+    def attach(self, main_variables, key, x, *args, **kwargs):
+        """Variables around a trained main network, which stay as they are; the blocks are drawn with `key`.
+
+        Args:
+          main_variables: the main network's, {"params": ..., other collections}.
+          x, args, kwargs: what the main network is called with; only shapes matter, nothing is computed.
+
+        Raises:
+          ValueError: no such module in the main network, or variables without "params".
+        """
+        if "params" not in main_variables:
+            raise ValueError(f"attach got a tree with {', '.join(main_variables) or 'nothing in it'}; wanted the main "
+                             'network\'s variables, {"params": ...}.')
+        inputs = {}
+
+        def record(path, z):
+            inputs.setdefault(path, jax.ShapeDtypeStruct(z.shape, z.dtype))
+            return z
+
+        def run(x):
+            # "params" stands in for every other kind of key, such as dropout's.
+            options = {"rngs": {"params": key}, "mutable": DenyList("params")}
+            return self._run_main(main_variables, record, (x, *args), {**kwargs, **options})
+
+        jax.eval_shape(run, x)
+        tree = {name: {"main": collection} for name, collection in main_variables.items()}
+        tree["params"]["blocks"] = {}
+        blocks = self._blocks()
+        for block_key, (path, block) in zip(jax.random.split(key, len(blocks) or 1), blocks.items(), strict=False):
+            for name, collection in block.lazy_init(block_key, inputs[path]).items():
+                tree.setdefault(name, {}).setdefault("blocks", {})[path] = collection
+        return tree
+
+    def _blocks(self):
+        return {**self.before, **self.after}
+
+    def _freeze_blocks(self):
+        for name in ("before", "after"):
+            blocks = getattr(self, name)
+            if not isinstance(blocks, Mapping):
+                raise ValueError(f"{name} is {blocks!r}; wanted a dict {{path of a module: block}}.")
+            if not isinstance(blocks, Blocks):
+                object.__setattr__(self, name, Blocks(blocks))
+        twice = [path for path in self.before if path in self.after]
+        if twice:
+            raise ValueError(f"{', '.join(twice)} has a block before and one after it, but blocks are named by their "
+                             "path; wanted one a module. Put the second one before the module that follows.")
+
+    def _run_main(self, main_variables, add, args, kwargs):
+        """main.apply with `z = add(path, z)` on what enters (before) or leaves (after) the modules of these paths."""
+        main, seen = self.main.clone(parent=None, name=None), {}
+        # A block's own modules may have the names of main's: what is called from within `add` is none of main's.
+        adding = False
+
+        def guarded(path, z):
+            nonlocal adding
+            if not hasattr(z, "shape"):
+                raise ValueError(f"the block at {path} met {type(z).__name__}; wanted an array as the first argument "
+                                 "(before) or the result (after) of that module. Put the block at another module.")
+            adding = True
+            try:
+                return add(path, z)
+            finally:
+                adding = False
+
+        def intercept(call, args, kwargs, context):
+            if adding or context.method_name != "__call__" or not context.module.path:
+                return call(*args, **kwargs)
+            path = "/".join(context.module.path)
+            seen[path] = None
+            if path in self.before:
+                args = (guarded(path, args[0] if args else None), *args[1:])
+            result = call(*args, **kwargs)
+            return guarded(path, result) if path in self.after else result
+
+        with nn.intercept_methods(intercept):
+            result = main.apply(main_variables, *args, **kwargs)
+        unknown = [path for path in self._blocks() if path not in seen]
+        if unknown:
+            raise ValueError(f"{type(self.main).__name__} has no module {', '.join(unknown)} (or does not call it); "
+                             f"wanted some of {', '.join(seen)}.")
+        return result
+
+    def _call(self, x, alphas, args, kwargs):
+        """The main network with its blocks; alphas {path: array}, or None where they are folded in."""
+        variables = {name: dict(tree) for name, tree in self.variables.items()}
+        self._check_tree(variables.get("params", {}))
+        mutable, blocks, changed = self.scope.mutable or [], self._blocks(), {}
+        # The keys as they came: at the top of a tree the main network then draws what it would draw alone.
+        rngs = {name: rng.as_jax_rng() for name, rng in self.scope.rngs.items()}
+        block_rngs = {path: {name: jax.random.fold_in(key, index) for name, key in rngs.items()}
+                      for index, path in enumerate(blocks, 1)}
+
+        def add(path, z):
+            own = {name: tree["blocks"][path] for name, tree in variables.items() if path in tree.get("blocks", {})}
+            own |= changed.get(path, {})
+            moved, updates = blocks[path].clone(parent=None, name=None).apply(own, z, rngs=block_rngs[path],
+                                                                              mutable=mutable)
+            if moved.shape != z.shape:
+                raise ValueError(f"the block at {path} made {moved.shape} of {z.shape}; wanted the same shape.")
+            changed.setdefault(path, {}).update(updates)
+            step = moved if alphas is None else spread(alphas[path], moved) * moved
+            # Without the barrier the compiler may fuse the sum with main's layers, whose rounding would change.
+            return jax.lax.optimization_barrier(z + step.astype(z.dtype))
+
+        main_variables = {name: tree["main"] for name, tree in variables.items() if "main" in tree}
+        outputs, updates = self._run_main(main_variables, add, (x, *args), {**kwargs, "rngs": rngs, "mutable": mutable})
+        if not self.is_initializing():
+            self._put("main", updates)
+            for path, collections in changed.items():
+                for name, tree in collections.items():
+                    before = variables.get(name, {}).get("blocks", {})
+                    variables.setdefault(name, {})["blocks"] = {**before, path: tree}
+                    self._put("blocks", {name: variables[name]["blocks"]})
+        return outputs
+
+    def _put(self, part, collections):
+        for name, tree in collections.items():
+            if name != "params":
+                self.put_variable(name, part, tree)
+
+    def _check_tree(self, params):
+        blocks = params.get("blocks", {})
+        missing = [path for path in self._blocks() if path not in blocks]
+        if "main" not in params or missing:
+            raise ValueError(f"{type(self).__name__} got parameters without "
+                             f"{'the main network' if 'main' not in params else 'blocks for ' + ', '.join(missing)}; "
+                             "make them with init, or with attach from a trained main network's.")
+
+
+class DynamicNet(_WithBlocks, nn.Module):
+    """A linen network with tuning-blocks between its modules: `apply(variables, x, alpha, *args, **kwargs)`.
+
+    Where a block psi sits, z becomes z + alpha * psi(z) (Shoshan et al. 2019, section 3). The main network is used as
+    it is: at alpha 0 the result is its own, bit for bit, and its batch statistics, dropout and further inputs work as
+    in `main.apply`. A module called several times has its block at every call.
+
+    The tree: {"params": {"main": main's own, "blocks": {path: the block's}}, other collections: the same two parts}.
+    K blocks are numbered as given, those of `before` first.
+
+    Attributes:
+      main: any linen module, called as main(x, *args, **kwargs).
+      before: {path: block}; the block changes the first argument of the module at that path, "res3" or
+        "encoder/conv1". Before a residual block it moves both the branch and the shortcut.
+      after: {path: block}; the block changes that module's result.
+
+    Raises:
+      ValueError: no module of such a path (with those there are), one path in both, alpha or tree of another form.
+    """
+    main: nn.Module
+    before: Mapping[str, nn.Module] = field(default_factory=Blocks)
+    after: Mapping[str, nn.Module] = field(default_factory=Blocks)
+
+    def __post_init__(self):
+        self._freeze_blocks()
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, x, alpha, *args, **kwargs):
+        """x [B, ...] and alpha: () for all blocks, (K,) one a block, (B, K) per image, (B, H, W, K) a map that is
+        resized to each block, or a dict by path of () or (B,). Any real value; the rest goes to the network."""
+        alphas = block_alphas(alpha, tuple(self._blocks()), x.shape[0])
+        if self.is_initializing() and not self.has_variable("params", "main"):
+            self._initialise(x, args, kwargs)
+        return self._call(x, alphas, args, kwargs)
+
+    def _initialise(self, x, args, kwargs):
+        rngs = {name: self.make_rng(name) for name in self.scope.rngs}
+        main_variables = self.main.clone(parent=None, name=None).init(rngs, x, *args, **kwargs)
+        tree = self.attach(main_variables, self.make_rng("params"), x, *args, **kwargs)
+        for collection, parts in tree.items():
+            for part, value in parts.items():
+                self.put_variable(collection, part, value)
+
+    def bake(self, variables, alpha):
+        """Folds alpha into each block's last layer: `(module, baked)` with module.apply(baked, x) at that alpha.
+
+        Args:
+          variables: this network's. alpha: () or (K,), or a dict by path of numbers.
+
+        Raises:
+          ValueError: one alpha an image, or a block of your own without `scaled(params, factor)`.
+        """
+        alphas = shared_block_alphas(alpha, tuple(self._blocks()))
+        self._check_tree(variables["params"])
+        blocks = dict(variables["params"]["blocks"])
+        for path, block in self._blocks().items():
+            if not hasattr(block, "scaled"):
+                raise ValueError(f"the block at {path} is a {type(block).__name__} without a method scaled(params, "
+                                 "factor); wanted one that folds a factor into its last layer, as TuningBlock has it.")
+            blocks[path] = block.scaled(blocks[path], alphas[path])
+        module = BakedDynamicNet(self.main, before=self.before, after=self.after, parent=None)
+        return module, {**variables, "params": {**variables["params"], "blocks": blocks}}
+
+
+class BakedDynamicNet(_WithBlocks, nn.Module):
+    """A DynamicNet at one alpha, folded into its blocks: `apply(variables, x, *args, **kwargs)`, z + psi(z).
+
+    Made by DynamicNet.bake; fields and tree are those of DynamicNet.
+    """
+    main: nn.Module
+    before: Mapping[str, nn.Module] = field(default_factory=Blocks)
+    after: Mapping[str, nn.Module] = field(default_factory=Blocks)
+
+    def __post_init__(self):
+        self._freeze_blocks()
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, x, *args, **kwargs):
+        """x [B, ...]; the rest goes to the network."""
+        return self._call(x, None, args, kwargs)
