@@ -42,7 +42,7 @@ def test_a_mindspore_file_gives_the_whole_network(parity, shared):
     case = parity("ms_ckpt_stylenet")
     net = pretrained.network("TunableStyleNet", num_channels=4, num_blocks=[1, 1, 1], num_params=2, mode="mlp")
     variables = pretrained.load(net, shared("parity/ms_ckpt_stylenet.ckpt"))
-    close(net.apply(variables, nhwc(case["in/x"]), case["in/px"]), case["out/y"], 1e-4)
+    close(jax.jit(net.apply)(variables, nhwc(case["in/x"]), case["in/px"]), case["out/y"], 1e-4)
 
 
 def test_tunable_layers_of_mindediting(parity):
@@ -71,7 +71,7 @@ def test_edsr_of_basicsr(parity, name):
     net = pretrained.network("EDSR", **case.meta["config"])
     variables = pretrained.load(net, {"params_ema": case.params(), "params": {}})
     x = nhwc(case["in/x"])
-    y, inner = net.apply(variables, x, capture_intermediates=True)
+    y, inner = jax.jit(lambda v, x: net.apply(v, x, capture_intermediates=True))(variables, x)
     # README of the family: 1e-5 of the largest value for convolutional networks.
     close(y, case["out/y"], 1e-5)
     for feature in case.names("out/feat_"):
@@ -79,8 +79,9 @@ def test_edsr_of_basicsr(parity, name):
         close(inner["intermediates"][place]["__call__"][0], case[f"out/feat_{feature}"], 1e-5)
     if case.names("out/grad/"):
         cotangent = nhwc(case["in/cotangent"])
-        gradient, by_image = jax.grad(lambda v, x: jnp.sum(net.apply(v, x) * cotangent), argnums=(0, 1))(variables, x)
-        params = gradient["params"]
+        gradient = jax.jit(jax.grad(lambda v, x: jnp.sum(net.apply(v, x) * cotangent), argnums=(0, 1)))
+        by_variables, by_image = gradient(variables, x)
+        params = by_variables["params"]
         # Gradients: 1e-4 of the largest entry of the tensor.
         for ours, official in [(by_image, np.moveaxis(case["out/grad_x"], 1, -1)),
                                (params["ResidualBlock_1"]["conv2"]["kernel"], hwio(case, "body.1.conv2")),
@@ -98,7 +99,7 @@ def test_the_style_network_of_dynamic_net(parity):
     net = JohnsonNet(widths=(8, 16, 32, 16, 8), space="imagenet")
     variables = pretrained.load(net, main)
     for name in ("x_even", "x_odd"):
-        y = net.apply(variables, nhwc(case[f"in/{name}"]))
+        y = jax.jit(net.apply)(variables, nhwc(case[f"in/{name}"]))
         np.testing.assert_allclose(y, nhwc(case[f"out/{name}/00"]), atol=2e-4, rtol=1e-4)
     bare = {name.removeprefix("main."): array for name, array in main.items()}
     jax.tree.map(np.testing.assert_array_equal, variables, pretrained.load(net, bare))
@@ -126,9 +127,22 @@ def test_the_style_network_at_full_width(parity):
     net = pretrained.network("MainNet")
     variables = pretrained.load(net, {k: v for k, v in arrays.items() if k.startswith("main.")})
     assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == case.meta["parameter_count"]["main"]
-    for name in ("x_even", "x_odd"):
-        y = net.apply(variables, nhwc(case[f"in/{name}"]))
-        np.testing.assert_allclose(y, nhwc(case[f"out/{name}/00"]), atol=2e-4, rtol=1e-4)
+    y = jax.jit(net.apply)(variables, nhwc(case["in/x_odd"]))
+    np.testing.assert_allclose(y, nhwc(case["out/x_odd/00"]), atol=2e-4, rtol=1e-4)
+
+
+def test_dynamic_style_transfer_with_its_blocks(parity):
+    case = parity("dynnet_style_full")
+    arrays = full_style_parameters(case.meta["shapes"])
+    net = pretrained.network("DynamicStyleTransfer")
+    variables = pretrained.load(net, {"state_dict": arrays})
+    # Rows 1 and 3: all blocks at 1, and one value a block.
+    apply = jax.jit(net.apply)
+    for row in (1, 3):
+        y = apply(variables, nhwc(case["in/x_even"]), jnp.asarray(np.nan_to_num(case["in/alphas"][row], nan=1.0)))
+        np.testing.assert_allclose(y, nhwc(case[f"out/x_even/{row:02}"]), atol=2e-4, rtol=1e-4)
+    with pytest.raises(ValueError, match=r"missing: tuning_blocks\.tuning_block1\.conv2\.bias\)"):
+        pretrained.load(net, {k: v for k, v in arrays.items() if k != "tuning_blocks.tuning_block1.conv2.bias"})
 
 
 def small_edsr():

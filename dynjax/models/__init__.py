@@ -1,6 +1,6 @@
 """Model files that describe themselves, the classes they may name, and official weights under their own names."""
 from dynjax.models import pretrained
-from dynjax.models.files import load, load_card, save, shipped
-from dynjax.models.registry import register, registered
+from dynjax.models.files import is_model_file, load, load_card, save, shipped
+from dynjax.models.registry import construct, register, registered
 
-__all__ = ["load", "load_card", "pretrained", "register", "registered", "save", "shipped"]
+__all__ = ["construct", "is_model_file", "load", "load_card", "pretrained", "register", "registered", "save", "shipped"]

@@ -79,6 +79,13 @@ def load_card(path):
     return {"alpha": description.get("alpha"), **description.get("card", {})}
 
 
+def is_model_file(path):
+    """Whether a file looks like one written by `save`, damaged or not; False for other formats."""
+    with Path(path).open("rb") as file:
+        start = file.read(65536)
+    return Path(path).suffix == ".safetensors" and f'"{CHECKSUM}"'.encode() in start
+
+
 def shipped():
     """The names of the models that come with the library, for `load`."""
     return tuple(sorted(file.stem for file in _shelf().glob("*.safetensors")))

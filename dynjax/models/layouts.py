@@ -4,9 +4,10 @@ import dataclasses
 import flax.linen as nn
 import numpy as np
 
+from dynjax.dynamic import DynamicNet, TuningBlock
 from dynjax.networks import EDSR, JohnsonNet, Parameter, StyleNet
 from dynjax.networks.edsr import DIV2K_MEAN, upsampling_steps
-from dynjax.networks.layers import IMAGENET_MEAN, IMAGENET_STD
+from dynjax.networks.vgg import IMAGENET_MEAN, IMAGENET_STD
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,12 +18,13 @@ class Layout:
       layers: our path of a layer, "a/b", to (its official name, its kind: a key of conversions.KINDS).
       constants: official arrays that our network has as constants; where they are there, they must be these.
       ignored: patterns of official entries without a part in the function, as for fnmatch.
-      example: shape of an input that the network can be called with.
+      example: shape of an input that the network can be called with. further: what it is called with besides.
     """
     layers: dict[str, tuple[str, str]]
     constants: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     ignored: tuple[str, ...] = ("*num_batches_tracked",)
     example: tuple[int, ...] = (1, 16, 16, 3)
+    further: tuple = ()
 
     def below(self, ours, official):
         """The same layers as a part of a larger network, under a path of ours and an official prefix."""
@@ -122,3 +124,19 @@ def _dense(net, arrays):
 @layouts_of(Parameter)
 def _parameter(net, arrays):
     return [Layout({"data": ("", "array")}, example=(1, 1))]
+
+
+@layouts_of(TuningBlock)
+def _tuning_block(net, arrays):
+    return [Layout({f"conv{i}": (f"conv{i}", "conv") for i in range(net.layers)})]
+
+
+@layouts_of(DynamicNet)
+def _dynamic_net(net, arrays):
+    """Around any network with known names: its first layout as "main", the blocks numbered as they come."""
+    main = layouts(net.main, arrays)[0].below("main", "main")
+    layers = dict(main.layers)
+    for number, (path, block) in enumerate({**net.before, **net.after}.items()):
+        for part in layouts(block, arrays):
+            layers |= part.below(f"blocks/{path}", f"tuning_blocks.tuning_block{number}").layers
+    return [dataclasses.replace(main, layers=layers, further=(0.0,))]

@@ -2,6 +2,7 @@
 import difflib
 import inspect
 
+from dynjax.dynamic import DynamicNet, TuningBlock
 from dynjax.networks import EDSR, JohnsonNet, Parameter, StyleNet
 from dynjax.networks.edsr import DIV2K_MEAN
 from dynjax.tunable import Tunable, TunableConv, TunableDense
@@ -26,7 +27,8 @@ def network(class_name, **arguments):
 
     Args:
       class_name: "EDSR" (BasicSR), "TunableEDSR", "TunableStyleNet", "TunableConv2d", "TunableDense",
-        "TunableParameter" (mindediting), "MainNet" (Dynamic-Net's style network, on normalised images), ...
+        "TunableParameter" (mindediting), "DynamicStyleTransfer" and its "MainNet" (Dynamic-Net; both take and give
+        images that are normalised by ImageNet's mean and deviation), ...
       arguments: as the official constructor has them.
 
     Raises:
@@ -112,3 +114,8 @@ def _tunable_parameter(shape, num_params=1, expand_params=1, mode="mlp"):
 @official("MainNet")
 def _main_net():
     return JohnsonNet(space="imagenet")
+
+
+@official("DynamicStyleTransfer")
+def _dynamic_style_transfer():
+    return DynamicNet(_main_net(), before={path: TuningBlock() for path in ("res3", "deconv1", "deconv3")})

@@ -23,7 +23,8 @@ def load(net, source, *, start="copies"):
     """Variables of one of our networks from official weights.
 
     Args:
-      net: from `pretrained.network`, or made by hand: a plain network, or Tunable or a tunable layer around one.
+      net: from `pretrained.network`, or made by hand: a plain network, DynamicNet around one, Tunable
+        around one, or a tunable layer.
       source: a path (.npz, .safetensors, MindSpore's .ckpt) or a dict of arrays by official names; dicts inside it
         called params_ema, params or state_dict and a prefix "module." on all names are unwrapped.
       start: a plain checkpoint for a tunable network becomes its starting point, as in `Tunable.stack`.
@@ -72,8 +73,8 @@ def _score(layout, arrays):
 
 def _shapes(plain, layout):
     """The plain network's variables as shapes."""
-    shapes = jax.eval_shape(plain.init, jax.random.key(0), jax.ShapeDtypeStruct(layout.example, jnp.float32))
-    return jax.tree.map(lambda leaf: leaf, dict(shapes))
+    init = lambda key, x: plain.init(key, x, *layout.further)
+    return jax.eval_shape(init, jax.random.key(0), jax.ShapeDtypeStruct(layout.example, jnp.float32))
 
 
 def _is_stacked(layout, shapes, arrays):

@@ -44,6 +44,16 @@ def registered():
     return tuple(sorted(_classes))
 
 
+def construct(name, **fields):
+    """A module of a registered class, by the class's name, as configs give it.
+
+    Raises:
+      ValueError: unknown class or field, with the nearest known one.
+    """
+    types = {field: fields.pop(field) for field in ("dtype", "param_dtype") if field in fields}
+    return _decode_module({"class": name, "fields": fields}, 0).clone(**types)
+
+
 def describe(net):
     """The constructor call of a module as plain JSON values: {"class": name, "fields": {...}}, nested.
 
@@ -120,7 +130,7 @@ def _decode_module(value, depth):
         if field not in known:
             close = difflib.get_close_matches(field, known, n=1)
             raise ValueError(f"{name} has no field {field!r}{f'; did you mean {close[0]}?' if close else ''} It has "
-                             f"{', '.join(known)}. The file may come from another version.")
+                             f"{', '.join(known)}. A file may come from another version.")
     try:
         return _classes[name](**{field: _decode(item, depth + 1) for field, item in value["fields"].items()})
     except TypeError as error:

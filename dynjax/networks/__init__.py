@@ -4,5 +4,7 @@ from dynjax.networks.edsr import EDSR
 from dynjax.networks.johnson import JohnsonNet
 from dynjax.networks.parameter import Parameter
 from dynjax.networks.stylenet import StyleNet
+from dynjax.networks.vgg import VGG16, VGG19, AlexNet, imagenet_denormalise, imagenet_normalise
 
-__all__ = ["EDSR", "ConvTranspose", "JohnsonNet", "Parameter", "StyleNet"]
+__all__ = ["EDSR", "VGG16", "VGG19", "AlexNet", "ConvTranspose", "JohnsonNet", "Parameter", "StyleNet",
+           "imagenet_denormalise", "imagenet_normalise"]

@@ -63,8 +63,9 @@ class EDSR(nn.Module):
 
     @nn.compact
     def __call__(self, x):
-        check_images(x, "EDSR", channels=self.channels)
+        x = check_images(x, "EDSR", channels=self.channels)
         self._check_fields()
+        steps = upsampling_steps(self.scale)
         mean = jnp.asarray(self.mean or 0.0, result_type(x)).reshape(1, 1, 1, -1)
         y = (x - mean) * self.image_range
         y = conv(y, self.features, 3, dtype=self.dtype, name="head")
@@ -75,7 +76,7 @@ class EDSR(nn.Module):
         if self.body_conv:
             y = conv(y, self.features, 3, dtype=self.dtype, name="conv_after_body")
         y = y + head
-        for index, step in enumerate(upsampling_steps(self.scale)):
+        for index, step in enumerate(steps):
             y = pixel_shuffle(conv(y, self.features * step**2, 3, dtype=self.dtype, name=f"upsample_{index}"), step)
         y = conv(y, self.channels, 3, zero=self.skip == "bicubic", dtype=self.dtype, name="tail")
         y = y.astype(result_type(x)) / self.image_range

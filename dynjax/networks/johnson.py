@@ -3,16 +3,8 @@ from typing import Any
 
 import flax.linen as nn
 
-from dynjax.networks.layers import (
-    check_images,
-    conv,
-    denormalise,
-    instance_norm,
-    normalise,
-    reflect,
-    result_type,
-    upsample_nearest,
-)
+from dynjax.networks.layers import check_images, conv, instance_norm, reflect, result_type, upsample_nearest
+from dynjax.networks.vgg import imagenet_denormalise, imagenet_normalise
 
 SPACES = ("unit", "imagenet")
 
@@ -73,11 +65,11 @@ class JohnsonNet(nn.Module):
 
     @nn.compact
     def __call__(self, x):
-        check_images(x, "JohnsonNet", channels=3)
+        x = check_images(x, "JohnsonNet", channels=3)
         if self.space not in SPACES or len(self.widths) != 5:
             raise ValueError(f"JohnsonNet got space={self.space!r} and {len(self.widths)} widths; wanted one of "
                              f"{', '.join(SPACES)} and 5 widths.")
-        y = normalise(x.astype(result_type(x))) if self.space == "unit" else x
+        y = imagenet_normalise(x.astype(result_type(x))) if self.space == "unit" else x
         for index, (size, strides) in enumerate(((9, 1), (3, 2), (3, 2)), 1):
             y = ReflectConv(self.widths[index - 1], size, strides, dtype=self.dtype, name=f"conv{index}")(y)
             y = nn.relu(instance_norm(y, dtype=self.dtype, name=f"in{index}"))
@@ -87,4 +79,4 @@ class JohnsonNet(nn.Module):
             y = ReflectConv(self.widths[2 + index], upsample=2, dtype=self.dtype, name=f"deconv{index}")(y)
             y = nn.relu(instance_norm(y, dtype=self.dtype, name=f"in{index + 3}"))
         y = ReflectConv(3, 9, dtype=self.dtype, name="deconv3")(y).astype(result_type(x))
-        return denormalise(y) if self.space == "unit" else y
+        return imagenet_denormalise(y) if self.space == "unit" else y

@@ -4,9 +4,6 @@ import jax.numpy as jnp
 
 from dynjax.networks.initialisers import torch_bias, torch_kernel
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
 
 def conv(x, features, size, *, name, strides=1, padding="SAME", kernel_init=torch_kernel, zero=False, dtype=None):
     """A square convolution with bias, started as PyTorch starts its own; for use inside a compact method.
@@ -56,34 +53,22 @@ def reflect(x, top, bottom, left, right):
     return jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), mode="reflect")
 
 
-def normalise(x):
-    """Images in [0, 1] to ImageNet's mean 0 and standard deviation 1 a channel; [N, H, W, 3]."""
-    return (x - _channels(IMAGENET_MEAN, x)) / _channels(IMAGENET_STD, x)
-
-
-def denormalise(x):
-    """The inverse of `normalise`."""
-    return x * _channels(IMAGENET_STD, x) + _channels(IMAGENET_MEAN, x)
-
-
 def check_images(x, network, *, channels=None):
-    """Refuses what is not a batch of float images.
+    """The images as a JAX array; refuses what is not a batch of float images.
 
     Raises:
       ValueError: not four axes, not floats, or another number of channels.
     """
+    x = jnp.asarray(x)
     if x.ndim != 4 or (channels is not None and x.shape[-1] != channels):
         raise ValueError(f"{network} got an array of shape {x.shape}; wanted images "
                          f"(N, H, W, {channels or 'channels'}). Add an axis to a single image with x[None].")
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise ValueError(f"{network} got images of type {x.dtype}; wanted floats in [0, 1]. "
                          "Divide 8-bit images by 255.")
+    return x
 
 
 def result_type(x):
     """The type results have: float32 whatever a network computes in, float64 for float64 images."""
     return jnp.promote_types(x.dtype, jnp.float32)
-
-
-def _channels(values, x):
-    return jnp.asarray(values, x.dtype).reshape(1, 1, 1, -1)

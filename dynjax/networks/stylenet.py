@@ -3,16 +3,8 @@ from typing import Any
 
 import flax.linen as nn
 
-from dynjax.networks.layers import (
-    check_images,
-    conv,
-    denormalise,
-    instance_norm,
-    normalise,
-    reflect,
-    result_type,
-    upsample_nearest,
-)
+from dynjax.networks.layers import check_images, conv, instance_norm, reflect, result_type, upsample_nearest
+from dynjax.networks.vgg import imagenet_denormalise, imagenet_normalise
 
 
 class ConvBlock(nn.Module):
@@ -71,11 +63,11 @@ class StyleNet(nn.Module):
 
     @nn.compact
     def __call__(self, x):
-        check_images(x, "StyleNet", channels=3)
+        x = check_images(x, "StyleNet", channels=3)
         encoder, residual, decoder = self._block_counts()
         height, width = x.shape[1:3]
         multiple = 2**self.scales
-        y = normalise(reflect(x.astype(result_type(x)), 0, -height % multiple, 0, -width % multiple))
+        y = imagenet_normalise(reflect(x.astype(result_type(x)), 0, -height % multiple, 0, -width % multiple))
         y = ConvBlock(self.features, 9, dtype=self.dtype, name="conv_in")(y)
         for scale in range(self.scales):
             features = self.features * 2 ** (scale + 1)
@@ -89,7 +81,7 @@ class StyleNet(nn.Module):
             for index in range(decoder):
                 y = ConvBlock(self.features * 2**scale, dtype=self.dtype, name=f"decoder_{scale}_{index}")(y)
         y = conv(y, 3, 9, dtype=self.dtype, name="conv_out")
-        return denormalise(y.astype(result_type(x)))[:, :height, :width]
+        return imagenet_denormalise(y.astype(result_type(x)))[:, :height, :width]
 
     def _block_counts(self):
         if self.scales < 1 or len(self.blocks) != 3 or min(self.blocks[0], self.blocks[2]) < 1:
