@@ -115,7 +115,7 @@ def _sought(layout, path, stacked):
         part, *inner = inner
         if part == "phi":
             official, _ = layout.layers.get("/".join(inner[:-1]), (None, None))
-            if official is None or inner[-1] not in ("kernel", "bias"):
+            if official is None or inner[-1:] not in (["kernel"], ["bias"]):  # hidden layers, a list
                 return None, None
             leaf, convert = ("mlp.weight", np.transpose) if inner[-1] == "kernel" else ("mlp.bias", np.asarray)
             return official_name(official, leaf), convert
