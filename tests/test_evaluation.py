@@ -83,21 +83,22 @@ def test_alpha_reaches_the_network_and_results_are_in_their_place(model, quick_m
 
 def test_padding_changes_nothing_but_the_edge(model, quick_metrics):
     """Beyond the edge bicubic enlargement sees a mirror image by itself, so here not even the edge changes."""
-    rows = [measure(*model, SuperResolution(2), pictures((50, 34)), [[1.0, 0.0]], exact=exact, keep=1)
-            for exact in (False, True)]
+    rows = [measure(*model, SuperResolution(2), pictures((50, 34)), [[1.0, 0.0]], exact_sizes=exact, keep=1)
+            for exact in (0, None)]
+    assert (rows[0].padded, rows[1].padded) == (["p0"], [])
     np.testing.assert_array_equal(rows[0].kept[0].outputs, rows[1].kept[0].outputs)
 
 
 def test_many_sizes_compile_few_programs(model, quick_metrics):
     sizes = [(height, width) for height in (66, 70, 80, 96) for width in (34, 44, 50, 64)]
     traced.clear()
-    measure(*model, SuperResolution(2), pictures(*sizes), [[1, 0], [0, 1]], progress=False)
-    assert set(traced) == {(1, 48, 32, 3)}
+    found = measure(*model, SuperResolution(2), pictures(*sizes), [[1, 0], [0, 1]], exact_sizes=2, progress=False)
+    assert set(traced) == {(1, 33, 17, 3), (1, 33, 22, 3), (1, 48, 32, 3)}
+    # All but the first two and the one that has a bucket's size, 96 x 64 halved.
+    assert found.padded == [f"p{number}" for number in range(2, 15)]
     several = len(traced)
-    measure(*model, SuperResolution(2), pictures(*sizes), [[1, 0], [0, 1]], progress=False)
+    measure(*model, SuperResolution(2), pictures(*sizes), [[1, 0], [0, 1]], exact_sizes=2, progress=False)
     assert len(traced) == several   # nothing new
-    measure(*model, SuperResolution(2), pictures((66, 34)), [[1, 0], [0, 1]], exact=True)
-    assert traced[-1] == (1, 33, 17, 3)
 
 
 def test_metrics_get_8_bit_pictures_and_the_task_s_border(model, quick_metrics):
@@ -106,7 +107,7 @@ def test_metrics_get_8_bit_pictures_and_the_task_s_border(model, quick_metrics):
     assert [(name, options) for name, *_, options in quick_metrics[-7:]] == [
         *((name, dict(channel=channel, **cut)) for name in ("psnr", "ssim") for channel in ("rgb", "y")),
         ("lpips", dict(net="alex")), ("lpips", dict(net="vgg")), ("niqe", dict(statistics="file.npz"))]
-    for _, *images, _ in quick_metrics:
+    for _, *images, _ in quick_metrics[1:]:   # the first call tries the file of statistics
         for image in images:
             assert image.shape == (1, 32, 32, 3) and image.dtype == np.float32
             np.testing.assert_allclose(image * 255, np.round(image * 255), atol=1e-4)
@@ -139,11 +140,21 @@ def test_an_output_that_is_not_finite_names_picture_and_alpha(model, quick_metri
         measure(net, variables, SuperResolution(2), pictures((16, 16)), [[0.0, 1.0]])
 
 
-@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("exact", [0, None])
 def test_a_network_of_another_scale_is_refused(model, quick_metrics, exact):
     net = Tunable(Enlarge(1), alpha=2, phi="identity")
     with pytest.raises(ValueError, match=r"makes .* of \(.*\), the input of p0; wanted \(\d+, \d+, 3\)"):
-        measure(net, model[1], SuperResolution(2), pictures((16, 16)), [[1, 0]], exact=exact)
+        measure(net, model[1], SuperResolution(2), pictures((16, 16)), [[1, 0]], exact_sizes=exact)
+
+
+def test_a_wrong_file_of_statistics_shows_before_anything_is_measured(model, tmp_path):
+    measured = []
+    images = (measured.append(name) or (name, image) for name, image in pictures((16, 16)))
+    np.savez(tmp_path / "other.npz", mean=np.zeros(3))
+    for path, why in ((tmp_path / "absent.npz", "no file"), (tmp_path / "other.npz", "mu_pris_param")):
+        with pytest.raises(ValueError, match=why):
+            measure(*model, SuperResolution(2), images, [[1.0, 0.0]], niqe_statistics=path)
+    assert not measured
 
 
 def test_a_task_that_draws_gets_a_key_of_its_own_for_every_picture(model, quick_metrics):
@@ -170,7 +181,7 @@ def test_grey_pictures_are_measured_as_rgb(quick_metrics):
 def test_the_files_hold_what_the_rows_say(model, tmp_path, capsys):
     """With the metrics themselves; PSNR is checked against its formula."""
     out = tmp_path / "deep" / "evaluation"
-    rows = evaluate(*model, SuperResolution(2), pictures((64, 72), (72, 64)), out=out, progress=False,
+    rows = evaluate(*model, SuperResolution(2), pictures((64, 72), (64, 72)), out=out, progress=False,
                     alphas=alpha_points(("plain", "bright"), 2))
     assert sorted(path.name for path in out.iterdir()) == ["grid.csv", "plot.png", "sheet.png", "table.csv", "table.md"]
 

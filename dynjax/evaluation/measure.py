@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from dynjax.evaluation.columns import ALPHA, alpha_names, point_text
-from dynjax.evaluation.quality import quality
-from dynjax.evaluation.sizes import pad_to_bucket
+from dynjax.evaluation.quality import check_statistics, quality
+from dynjax.evaluation.sizes import EXACT_SIZES, FewSizes
 from dynjax.tunable import grid
 
 log = logging.getLogger("dynjax.evaluation")
@@ -42,19 +42,22 @@ class Measurement:
         statistics were given.
       kept: the first pictures, as Picture.
       left_out: names of the pictures that the task could not use, such as ones that are too small.
+      padded: names of the pictures whose input was padded, past the first few sizes.
     """
     rows: list
     kept: list
     left_out: list
+    padded: list
 
 
-def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, seed=0, chunk=None, keep=0, exact=False,
-            progress=True):
+def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, seed=0, chunk=None, keep=0,
+            exact_sizes=EXACT_SIZES, progress=True):
     """Runs a model over pictures and points of alpha and measures what comes out.
 
-    All points of alpha of a picture run in one compiled program. Inputs are mirrored at the bottom and right to one of
-    a few sizes and the outputs cut back, so that a folder of many sizes compiles few programs; this touches what lies
-    within the network's reach of those two edges, and all of it for a network with statistics over the whole picture.
+    All points of alpha of a picture run in one compiled program, compiled once a size. So that a folder of many sizes
+    compiles few programs, inputs past the first few sizes are mirrored at the bottom and right to one of a few others
+    and the outputs cut back. This touches what lies within the network's reach of those two edges, by hundredths of a
+    decibel at most for convolutions, and all of it for a network with statistics over the whole picture.
 
     Args:
       tunable: a wrapper with apply(variables, x, alpha), such as Tunable or DynamicNet.
@@ -66,7 +69,7 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
       seed: of the task's random degradations; picture i draws the same whatever the others are.
       chunk: points of alpha side by side, as in dynjax.grid.
       keep: how many pictures, from the first, to return for a contact sheet.
-      exact: run every picture in its own size instead, at the price of a compiled program a size.
+      exact_sizes: how many sizes of inputs run as they are before others are padded; None for all.
       progress: show a bar on stderr.
 
     Returns:
@@ -74,11 +77,12 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
 
     Raises:
       ValueError: no pictures, none that the task can use, an output that is not finite or of another size than the
-        target.
+        target, a wrong file of statistics.
     """
+    check_statistics(niqe_statistics)
     alphas = np.asarray(alphas, np.float32)
     names = alpha_names(tunable, alphas)
-    found = Measurement([], [], [])
+    found, sizes = Measurement([], [], [], []), FewSizes(exact_sizes)
     reason = "there were none"
     for index, (name, image) in enumerate(_bar(images, progress)):
         try:
@@ -88,7 +92,11 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
             found.left_out.append(name)
             reason = str(error)
             continue
-        outputs = _outputs(tunable, variables, task, name, example, alphas, names, chunk, exact)
+        image = np.asarray(example["input"], np.float32)
+        fitted = sizes.fit(image)
+        if fitted.shape != image.shape:
+            found.padded.append(name)
+        outputs = _outputs(tunable, variables, task, name, fitted, example["target"], alphas, names, chunk)
         baselines = task.baselines(example)
         results = [(method, {}, result) for method, result in baselines.items()]
         results += [(METHOD, dict(zip(names, map(float, alpha), strict=True)), output)
@@ -108,14 +116,12 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
     return found
 
 
-def _outputs(tunable, variables, task, name, example, alphas, names, chunk, exact):
-    """The network's answers to one example, [A, H, W, C]."""
-    image, target = np.asarray(example["input"], np.float32), example["target"]
-    padded = image if exact else pad_to_bucket(image)
-    outputs = np.asarray(grid(tunable, variables, padded[None], alphas, chunk=chunk), np.float32)[:, 0]
-    wanted = (padded.shape[0] * task.upscale, padded.shape[1] * task.upscale, target.shape[2])
+def _outputs(tunable, variables, task, name, image, target, alphas, names, chunk):
+    """The network's answers to one input, padded or not, cut to the target's size: [A, H, W, C]."""
+    outputs = np.asarray(grid(tunable, variables, image[None], alphas, chunk=chunk), np.float32)[:, 0]
+    wanted = (image.shape[0] * task.upscale, image.shape[1] * task.upscale, target.shape[2])
     if outputs.shape[1:] != wanted:
-        raise ValueError(f"the network makes {outputs.shape[1:]} of {padded.shape}, the input of {name}; wanted "
+        raise ValueError(f"the network makes {outputs.shape[1:]} of {image.shape}, the input of {name}; wanted "
                          f"{wanted}: the network's scale and channels must be the task's.")
     outputs = outputs[:, :target.shape[0], :target.shape[1]]
     for alpha, output in zip(alphas, outputs, strict=True):
@@ -134,5 +140,5 @@ def _bar(images, progress):
     """A bar over the pictures; where the output is no terminal, a line every half minute."""
     from tqdm import tqdm
 
-    return tqdm(images, total=operator.length_hint(images) or None, unit="picture", desc="measuring",
+    return tqdm(images, total=operator.length_hint(images) or None, unit=" pictures", desc="measuring",
                 mininterval=0.5 if sys.stderr.isatty() else 30, disable=not progress, dynamic_ncols=True)

@@ -39,11 +39,11 @@ def write_csv(rows, path):
     write_atomically(path, text.getvalue().encode())
 
 
-def conventions(rows, *, border, exact=False, left_out=()):
+def conventions(rows, *, border, padded=(), left_out=()):
     """The sentences above a table: how its numbers were made and which direction is better.
 
     Args:
-      rows: as `measure` gives them. border, exact: as they were measured. left_out: names of pictures left out.
+      rows: as `measure` gives them. border: the task's. padded, left_out: names of pictures, as a Measurement has them.
     """
     pictures = len({row["image"] for row in rows})
     several = "the values of one picture" if pictures == 1 else f"means of the values of each of {pictures} pictures"
@@ -55,8 +55,9 @@ def conventions(rows, *, border, exact=False, left_out=()):
         "NIQE, lower is better: on Y, whole pictures, rounded to 8 bits." if "niqe" in rows[0] else
         "There is no NIQE: it needs a file of pristine statistics (niqe_pris_params.npz); name one with --niqe.",
     ]
-    if not exact:
-        lines.append("Inputs are extended at the bottom and right by their mirror image to one of a few sizes, results "
+    if padded:
+        lines.append(f"The inputs of {len(padded)} of {pictures} pictures, those past the first few sizes, were "
+                     "extended at the bottom and right by their mirror image to one of a few sizes, and the results "
                      "cut back.")
     for metric in metrics_of(rows):
         missing = {row["image"] for row in rows if math.isnan(row[metric])}
