@@ -233,17 +233,12 @@ def test_untuned_norms_must_be_named(parity):
         pretrained.load(net.clone(fixed=()), case.params())
 
 
-@pytest.mark.parametrize("wrap", [False, True])
-def test_a_phi_with_hidden_layers_has_no_official_weights(parity, wrap):
-    if wrap:
-        case = parity("ms_tunable_edsr_x2")
-        config = dict(case.meta["config"])
-        net, params = pretrained.network(config.pop("net"), **config), case.params()
-    else:
-        net = pretrained.network("TunableConv2d", in_channels=3, out_channels=8, kernel_size=3, num_params=2)
-        params = parity("ms_tunable_layers").params("conv02/param/")
+def test_a_phi_with_hidden_layers_has_no_official_weights(parity):
+    case = parity("ms_tunable_edsr_x2")
+    config = dict(case.meta["config"])
+    net = pretrained.network(config.pop("net"), **config)
     with pytest.raises(ValueError, match=r"params/phi.*\(which no official checkpoint has"):
-        pretrained.load(net.clone(hidden=(4,)), params)
+        pretrained.load(net.clone(hidden=(4,)), case.params())
 
 
 def test_sources_and_networks_that_are_not_known(tmp_path):
