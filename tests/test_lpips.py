@@ -1,0 +1,108 @@
+"""LPIPS against the official program: values, layers, map, published figures; its gradient."""
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from dynjax.metrics import lpips, lpips_distance, lpips_map, lpips_terms, lpips_weights
+
+PAIRS = ("chelsea_noise25", "coffee_blur", "astro_jpeg10")
+RNG = np.random.default_rng(0)
+
+
+def pictures(case, name):
+    return tuple(case[f"in/lpips_{name}_{which}"][None] / np.float32(255) for which in "ab")
+
+
+@pytest.mark.parametrize("net", ["alex", "vgg"])
+def test_official_values_layers_and_map(parity, net):
+    case = parity("torch_metrics")
+    a, b = pictures(case, PAIRS[0])
+    np.testing.assert_allclose(lpips(a, b, net=net), [case[f"out/lpips_{net}/{PAIRS[0]}"]], atol=1e-5, rtol=0)
+    both = jax.jit(lambda weights, a, b: (lpips_terms(weights, a, b, net=net), lpips_map(weights, a, b, net=net)))
+    terms, places = both(lpips_weights(net), a, b)
+    np.testing.assert_allclose(np.concatenate(list(terms.values())), case[f"out/lpips_{net}_layers/{PAIRS[0]}"],
+                               atol=1e-5, rtol=0)
+    np.testing.assert_allclose(places, case[f"out/lpips_{net}_spatial/{PAIRS[0]}"][:, 0], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", [PAIRS[1], pytest.param(PAIRS[2], marks=pytest.mark.slow)])
+def test_official_values_of_other_pictures(parity, name):
+    case = parity("torch_metrics")
+    a, b = pictures(case, name)
+    for net in ("alex", "vgg"):
+        np.testing.assert_allclose(lpips(a, b, net=net), [case[f"out/lpips_{net}/{name}"]], atol=1e-5, rtol=0)
+
+
+def test_linear_layers_are_the_official_ones(shared):
+    official = np.load(shared("data/weights/lpips_lin_v0.1.npz"))
+    for net in ("alex", "vgg"):
+        for k, weights in enumerate(lpips_weights(net)["linear"].values()):
+            np.testing.assert_array_equal(weights, official[f"{net}/lin{k}"])
+
+
+@pytest.mark.slow
+def test_published_figures(shared):
+    folder = shared("data/metric_calibration")
+    expected = json.loads((folder / "expected.json").read_text())
+    read = lambda name: np.asarray(Image.open(folder / name).convert("RGB"))[None] / np.float32(255)
+    for pair in expected["tid2013"]["pairs"].values():
+        a, b = read(pair["ref"]), read(pair["dist"])
+        np.testing.assert_allclose(lpips(a, b), pair["published"]["lpips_alex_v0.1"], atol=1e-4)
+        np.testing.assert_allclose(lpips(a, b, net="vgg"), pair["recomputed"]["lpips_vgg16_v0.1"], atol=1e-5)
+    for name, known in expected["lpips_examples"]["pairs"].items():
+        a, b = read(expected["lpips_examples"]["ref"]), read(name)
+        np.testing.assert_allclose(lpips(a, b), known["published_alex"], atol=1e-3)
+        np.testing.assert_allclose(lpips(a, b), known["recomputed_alex"], atol=1e-5)
+
+
+def test_batch_equality_and_grey():
+    a, b = RNG.random((2, 3, 33, 40, 3)).astype(np.float32)
+    b[1] = a[1]
+    values = lpips(a, b)
+    assert values.shape == (3,)
+    assert 0 <= values[1] < 1e-10
+    assert values[0] > 0.01
+    np.testing.assert_allclose(lpips(a[::-1], jnp.asarray(b[::-1])), values[::-1], rtol=1e-5)
+    grey = a[..., :1]
+    np.testing.assert_allclose(lpips(grey, b[..., :1]), lpips(grey.repeat(3, -1), b[..., :1].repeat(3, -1)), rtol=1e-6)
+
+
+def test_gradient_is_the_slope_and_finite_where_features_vanish():
+    weights = lpips_weights("alex")
+    value_and_gradient = jax.jit(jax.value_and_grad(lambda a, weights, b: lpips_distance(weights, a, b, net="alex")[0]))
+    a, b = RNG.random((2, 1, 35, 35, 3)).astype(np.float32)
+    direction = RNG.normal(0, 1, a.shape).astype(np.float32)
+    slope = (value_and_gradient(a + 1e-2 * direction, weights, b)[0]
+             - value_and_gradient(a - 1e-2 * direction, weights, b)[0]) / 2e-2
+    np.testing.assert_allclose(np.sum(value_and_gradient(a, weights, b)[1] * direction), slope, rtol=0.05)
+    assert np.isfinite(value_and_gradient(a, weights, a)[1]).all()
+    # all features zero at every pixel of every layer: kernels zero, biases negative
+    dead = {"trunk": jax.tree.map(lambda leaf: np.full_like(leaf, -1 if leaf.ndim == 1 else 0), weights["trunk"]),
+            "linear": weights["linear"]}
+    value, gradient = value_and_gradient(a, dead, b)
+    assert value == 0
+    np.testing.assert_array_equal(gradient, 0)
+
+
+def test_weights_are_arguments_and_not_constants():
+    weights, x = lpips_weights("alex"), np.zeros((1, 35, 35, 3), np.float32)
+    jaxpr = jax.make_jaxpr(lambda weights, a, b: lpips_distance(weights, a, b, net="alex"))(weights, x, x)
+    assert sum(constant.size for constant in jaxpr.consts) < 100
+
+
+def test_sentences():
+    a = np.zeros((1, 40, 40, 3), np.float32)
+    for x, y, net, said in (
+            (a, a, "squeeze", "net='squeeze'; wanted 'alex' or 'vgg'"),
+            (a, a[:, 1:], "alex", r"shapes \(1, 40, 40, 3\) and \(1, 39, 40, 3\)"),
+            (a[0], a[0], "alex", r"wanted two equal shapes \[B, H, W, C\]"),
+            (a.astype(np.uint8), a, "alex", "got uint8; wanted arrays of floats"),
+            (a[:, :20], a[:, :20], "alex", "pictures of 20 x 40, of which nothing is left at pool2")):
+        with pytest.raises(ValueError, match=said):
+            lpips(x, y, net=net)
+    with pytest.raises(ValueError, match="wanted lpips_distance"):
+        jax.jit(lpips)(a, a)
