@@ -34,8 +34,7 @@ def write_csv(rows, path):
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows[0])
     for row in rows:
-        writer.writerow(["" if value is None else f"{value:.7g}" if isinstance(value, float) else value
-                         for value in row.values()])
+        writer.writerow([f"{value:.7g}" if isinstance(value, float) else value for value in row.values()])
     write_atomically(path, text.getvalue().encode())
 
 
