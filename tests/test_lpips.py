@@ -21,11 +21,11 @@ def pictures(case, name):
 def test_official_values_layers_and_map(parity, net):
     case = parity("torch_metrics")
     a, b = pictures(case, PAIRS[0])
-    np.testing.assert_allclose(lpips(a, b, net=net), [case[f"out/lpips_{net}/{PAIRS[0]}"]], atol=1e-5, rtol=0)
     both = jax.jit(lambda weights, a, b: (lpips_terms(weights, a, b, net=net), lpips_map(weights, a, b, net=net)))
     terms, places = both(lpips_weights(net), a, b)
     np.testing.assert_allclose(np.concatenate(list(terms.values())), case[f"out/lpips_{net}_layers/{PAIRS[0]}"],
                                atol=1e-5, rtol=0)
+    np.testing.assert_allclose(sum(terms.values()), [case[f"out/lpips_{net}/{PAIRS[0]}"]], atol=1e-5, rtol=0)
     np.testing.assert_allclose(places, case[f"out/lpips_{net}_spatial/{PAIRS[0]}"][:, 0], atol=1e-5, rtol=0)
 
 

@@ -132,7 +132,7 @@ def test_sentences(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"shape \(8, 8, 3\); wanted normalised RGB"):
         VGG16(("relu1_1",)).apply({}, jnp.zeros((8, 8, 3)))
     with pytest.raises(ValueError, match=r"pictures of 1 x 8, of which nothing is left at pool1"):
-        VGG16(("pool1",), (2,)).init(jax.random.key(0), jnp.zeros((1, 1, 8, 3)))
+        jax.eval_shape(VGG16(("pool1",), (2,)).init, jax.random.key(0), jnp.zeros((1, 1, 8, 3)))
     with pytest.raises(ValueError, match="nothing is left at conv1"):
         AlexNet(("conv1",)).apply({}, jnp.zeros((1, 6, 8, 3)))
     with pytest.raises(ValueError, match="net='resnet'; wanted one of vgg16, vgg19, alexnet"):
