@@ -136,3 +136,10 @@ def test_wrong_groups_are_told():
 def test_a_nameless_layer_refuses_alpha_by_name():
     with pytest.raises(ValueError, match="has no names"):
         TunableConv(2, 3).init(jax.random.key(0), jnp.zeros((1, 4, 4, 3)), {"a": 1.0})
+
+
+def test_a_single_layer_with_a_deeper_phi():
+    layer, x = TunableConv(2, 3, alpha=2, hidden=(4,)), jnp.ones((1, 4, 4, 3))
+    params = layer.init(jax.random.key(0), x, [0.5, 0.5])["params"]
+    assert [pair["kernel"].shape for pair in params["phi"]] == [(2, 4), (4, 2)]
+    assert np.abs(layer.apply({"params": params}, x, [1, 0]) - layer.apply({"params": params}, x, [0, 1])).max() > 0.01

@@ -1,1 +1,5 @@
-"""What is learned: clean pictures to examples, examples to objectives, and the metrics that judge."""
+"""What is learned: clean pictures to examples, and the protocol that judges."""
+from dynjax.tasks.super_resolution import SuperResolution
+from dynjax.tasks.task import Task
+
+__all__ = ["SuperResolution", "Task"]

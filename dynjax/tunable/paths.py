@@ -40,11 +40,16 @@ def merge(first, second):
     return traverse_util.unflatten_dict(flat)
 
 
-def set_at(tree, path, value):
-    """Puts `value` under `path` into the nested dict `tree`, in place, beside what is there already."""
+def with_entry(tree, path, value):
+    """The nested dict `tree` with `value` under `path`, beside what is there already; an empty path is the tree itself."""
     if not path:
-        tree.update(value)
-        return
+        return {**tree, **value} if isinstance(value, Mapping) else value
+    set_at(tree, path, value)
+    return tree
+
+
+def set_at(tree, path, value):
+    """Puts `value` under `path`, not empty, into the nested dict `tree`, in place."""
     for name in path[:-1]:
         tree = tree.setdefault(name, {})
     if isinstance(value, Mapping):

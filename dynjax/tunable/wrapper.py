@@ -93,7 +93,7 @@ class Tuned:
             params["phi"] = {}
             for path, _ in phi_map.layers(kernels[0]):
                 phi = phi_map.initial(objectives, len(slots), hidden=tuple(self.hidden), start=start)
-                paths.set_at(params["phi"], path, phi)
+                params["phi"] = paths.with_entry(params["phi"], path, phi)
         if fixed[0]:
             params["fixed"] = fixed[0]
         return params
@@ -196,6 +196,6 @@ def _tuned(kernels, phi, alpha):
         layer, kernel_stack = None if phi is None else paths.at(phi, path), paths.at(kernels, path)
         stack = {name: kernel_stack[name] for name in leaves} if leaves else kernel_stack
         weights = jax.lax.optimization_barrier(phi_map.weights(*jax.lax.optimization_barrier((layer, alpha))))
-        paths.set_at(plain, path, aggregate(stack, weights))
+        plain = paths.with_entry(plain, path, aggregate(stack, weights))
     return plain
 

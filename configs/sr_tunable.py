@@ -1,0 +1,50 @@
+"""Tunable x4 super-resolution: from faithful (alpha "fidelity") to pleasing (alpha "perceptual").
+
+    python3 train.py --config configs/sr_tunable.py
+    python3 evaluate.py --config configs/sr_tunable.py
+
+Presets: default (ten minutes on two CPU cores, photographs of scikit-image), paper (DIV2K, 64 channels, 16 blocks, VGG
+and adversarial objective), smoke (seconds). Measured tables, hardware and hours: docs/results.md.
+"""
+from ml_collections import ConfigDict, config_dict
+
+
+def get_config(preset="default"):
+    """The experiment as data; --config.KEY=VALUE overrides any entry."""
+    config = ConfigDict(dict(
+        name="sr_tunable", preset=preset, seed=0,
+        task=dict(name="super_resolution", scale=4),
+        network=dict(name="EDSR", features=32, blocks=8, scale=4),
+        tunable=dict(kernels=config_dict.placeholder(int), phi="affine", hidden=(), fixed=()),
+        # One alpha for every group of images of a batch; stretched, so that both ends are often hit.
+        alpha=dict(names=("fidelity", "perceptual"), sampler="simplex", stretch=0.2, group_size=4),
+        objectives=dict(
+            fidelity=dict(weight=1.0, terms=dict(l1=1.0)),
+            perceptual=dict(weight=1.0, terms=dict(l1=0.2, lpips=dict(scale=0.05, net="alex")))),
+        critic=dict(name="", learning_rate=1e-4),
+        data=dict(source="samples", split="train", patch_size=96, crops_per_image=1, flips=True,
+                  scales=(1.0, 0.7, 0.5, 0.35), permute_channels=True, cache="auto", threads=2),
+        evaluation=dict(source="samples", split="test", alphas=5),
+        batch_size=8, steps=4_500, average_decay=0.0, bfloat16=False,
+        optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
+                       halve_at=(), clip=1.0, accumulate=1),
+        checkpoint_every=500, preview_every=500, log_every=10,
+        init_from="", start="copies",
+    ))
+    if preset == "paper":
+        config.update(dict(
+            network=dict(features=64, blocks=16), steps=500_000, batch_size=16,
+            data=dict(source="tfds:div2k/bicubic_x4", patch_size=192, scales=(1.0,), permute_channels=False),
+            evaluation=dict(source="tfds:div2k/bicubic_x4", split="validation"),
+            optimizer=dict(learning_rate=1e-4, schedule="halving", halve_at=(0.5, 0.8, 0.9, 0.95)),
+            critic=dict(name="VGGCritic"), average_decay=0.999, checkpoint_every=5_000, preview_every=5_000,
+            log_every=100))
+        config.objectives.perceptual.terms = ConfigDict(dict(
+            l1=1e-2, perceptual=dict(scale=1.0, net="vgg16", layers=("conv5_3",)), adversarial=5e-3))
+    elif preset == "smoke":
+        config.update(dict(
+            network=dict(features=8, blocks=1), steps=4, batch_size=4, data=dict(patch_size=32),
+            checkpoint_every=2, preview_every=4, log_every=1, evaluation=dict(alphas=2)))
+    elif preset != "default":
+        raise ValueError(f"preset is {preset!r}; wanted one of default, paper, smoke.")
+    return config

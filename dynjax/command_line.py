@@ -1,0 +1,60 @@
+"""What train.py and evaluate.py share: flags, and mistakes told in one line instead of a traceback."""
+import re
+import sys
+import traceback
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+TRACEBACK = flags.DEFINE_bool("traceback", False, "Show the whole traceback of an error.")
+
+
+def config_flag():
+    """The flag --config=FILE[:PRESET], with --config.KEY=VALUE for every entry."""
+    return config_flags.DEFINE_config_file(
+        "config", None, "The experiment: configs/NAME.py or configs/NAME.py:PRESET; --config.KEY=VALUE overrides an entry.")
+
+
+def run(main):
+    """Parses the flags, calls main() and exits with the status it returns; a mistake is told and exits with 1 or 2."""
+    def parse(arguments):
+        try:
+            rest = flags.FLAGS(arguments)
+        except (flags.Error, AttributeError, KeyError, TypeError, ValueError, FileNotFoundError) as error:
+            _exit(error, 2)
+        if len(rest) > 1:
+            _exit(ValueError(f"unknown argument {rest[1]!r}; flags are written --name=value, see --help."), 2)
+        if flags.FLAGS["config"].value is None:
+            _exit(ValueError("--config is missing; wanted an experiment, such as --config configs/sr_tunable.py."), 2)
+        return rest
+
+    def guarded(_):
+        if not any(argument.startswith(("--verbosity", "-v")) for argument in sys.argv):
+            # Libraries below report their every step as information; warnings are what a user should see.
+            logging.set_verbosity(logging.WARNING)
+        try:
+            return main()
+        except (ValueError, OSError) as error:
+            _exit(error, 1)
+
+    app.run(guarded, flags_parser=parse)
+
+
+def _exit(error, status):
+    if "--traceback" in sys.argv:
+        traceback.print_exception(error)
+    print(f"{sys.argv[0]}: {_sentence(error)}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _sentence(error):
+    """One line from an error, without what the config library wraps around it."""
+    text = str(error).replace("\\n", "\n").replace("\\'", "'").strip("'\"\n ")
+    suggestion = re.search(r'Did you mean "(.+?)" instead of "(.+?)"', text)
+    if suggestion:
+        return f"the config has no entry {suggestion[2]!r}; did you mean {suggestion[1]!r}?"
+    if isinstance(error, (AttributeError, KeyError)):
+        return f"the config has no entry {text.splitlines()[0].strip(chr(39))!r}; see the file after --config for those it has."
+    if "Traceback (most recent call last)" in text:
+        text = text.splitlines()[-1].partition(": ")[2]
+    return " ".join(line.strip() for line in text.splitlines())

@@ -1,0 +1,110 @@
+"""The parametric multi-loss: objectives weighted by the same alpha that tunes the kernels."""
+import dataclasses
+import difflib
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+
+from dynjax.objectives.adversarial import RelativisticAdversarial
+from dynjax.objectives.perceptual import LPIPS, Perceptual
+from dynjax.objectives.pixel import L1, L2, Charbonnier, TotalVariation
+
+TERMS = {"l1": L1, "l2": L2, "charbonnier": Charbonnier, "total_variation": TotalVariation, "perceptual": Perceptual,
+         "lpips": LPIPS, "adversarial": RelativisticAdversarial}
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """One objective: terms with a scale each, and the weight lambda of their sum.
+
+    Attributes:
+      terms: ((scale, term), ...), each term called as term(constants, output, example, critic) -> [B].
+      weight: lambda_i of equation 7.
+    """
+    terms: tuple
+    weight: float = 1.0
+
+
+class MultiLoss:
+    """L(alpha) = sum_i lambda_i alpha_i mean_b(L_i(b)) (Maggioni et al. 2023, eq. 7), every L_i kept one value an image.
+
+    A term that stands in several objectives is computed once. The weights of feature networks come as `constants`, an
+    argument of whatever is compiled, so that they are not copied into the program.
+
+    Args:
+      objectives: {name: Objective}, in the order of alpha.
+    """
+
+    def __init__(self, objectives):
+        self.objectives = dict(objectives)
+        self.names = tuple(self.objectives)
+        distinct = dict.fromkeys(term for objective in self.objectives.values() for _, term in objective.terms)
+        self._keys = {term: f"{index}_{type(term).__name__}" for index, term in enumerate(distinct)}
+
+    def constants(self):
+        """The weights that the terms need, by term."""
+        return {key: term.constants() for term, key in self._keys.items()}
+
+    def values(self, constants, output, example, critic=None):
+        """Every objective's value for every image, [B, P], before alpha and lambda.
+
+        Args:
+          constants: as `constants()` gives them. output: [B, H, W, C], nominally in [0, 1], not clipped.
+          example: a dict with "target" and whatever else the terms read. critic: images -> logits [B, 1].
+        """
+        by_term = {term: term(constants[key], output, example, critic=critic) for term, key in self._keys.items()}
+        return jnp.stack([sum(scale * by_term[term] for scale, term in objective.terms)
+                          for objective in self.objectives.values()], axis=-1)
+
+    def combine(self, values, alpha):
+        """The loss, a scalar, of values [B, P] at alpha, [P] for all images or [B, P]."""
+        weights = jnp.asarray([objective.weight for objective in self.objectives.values()], values.dtype)
+        alpha = jnp.broadcast_to(alpha, values.shape)
+        return jnp.sum(weights * jnp.mean(alpha * values, axis=0))
+
+
+def build_multi_loss(config, *, axis_name=None):
+    """A MultiLoss from nested dicts, as configs hold them.
+
+    {"fidelity": {"weight": 1.0, "terms": {"l1": 1.0}},
+     "perceptual": {"terms": {"l1": 0.2, "lpips": {"scale": 0.05, "net": "alex"}}}}: a number is the scale of a term; a
+    dict has the scale and the term's options. `axis_name` is the devices' axis, for terms that average over them.
+
+    Raises:
+      ValueError: an unknown term or option, or an objective without terms.
+    """
+    objectives = {}
+    for name, settings in dict(config).items():
+        settings = _plain(settings)
+        unknown = set(settings) - {"weight", "terms"}
+        if unknown or not settings.get("terms"):
+            raise ValueError(f"the objective {name!r} has {', '.join(map(str, settings)) or 'nothing'}; wanted terms, at "
+                             "least one, and a weight if it is not 1.")
+        terms = tuple(_term(f"{name}.terms.{key}", key, value, axis_name) for key, value in settings["terms"].items())
+        objectives[name] = Objective(terms, float(settings.get("weight", 1.0)))
+    return MultiLoss(objectives)
+
+
+def _term(where, key, value, axis_name):
+    options = {"scale": value} if isinstance(value, int | float) else dict(value)
+    if key not in TERMS:
+        raise ValueError(f"objectives.{where}: there is no term {key!r}; {_suggestion(key, TERMS)}")
+    scale = float(options.pop("scale", 1.0))
+    fields = [field.name for field in dataclasses.fields(TERMS[key])]
+    if "axis_name" in fields:
+        options.setdefault("axis_name", axis_name)
+    for option in options:
+        if option not in fields:
+            raise ValueError(f"objectives.{where}: there is no option {option!r}; {_suggestion(option, ['scale', *fields])}")
+    return scale, TERMS[key](**{name: tuple(item) if isinstance(item, list) else item for name, item in options.items()})
+
+
+def _suggestion(name, known):
+    close = difflib.get_close_matches(name, known, 1)
+    return (f"did you mean {close[0]!r}? " if close else "") + f"Known are {', '.join(known)}."
+
+
+def _plain(settings):
+    """Nested dicts from nested mappings of any kind, such as ConfigDict."""
+    items = settings.items() if isinstance(settings, Mapping) or hasattr(settings, "items") else None
+    return settings if items is None else {key: _plain(value) for key, value in items}

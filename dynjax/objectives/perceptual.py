@@ -1,0 +1,57 @@
+"""Distances between features of trained networks."""
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from dynjax.metrics.lpips import lpips_distance, lpips_weights
+from dynjax.networks.vgg import TRUNKS, imagenet_normalise, trunk_variables
+
+DISTANCES = {"l1": jnp.abs, "l2": jnp.square}
+
+
+@dataclasses.dataclass(frozen=True)
+class Perceptual:
+    """Mean distance between VGG features of output and target, summed over layers (Johnson et al. 2016).
+
+    Attributes:
+      net: "vgg16", carried by an installed package, or "vgg19", with its weights in a file.
+      layers: names such as "relu3_3", or "conv5_4" for the features before the activation (ESRGAN).
+      weights: .npz or .safetensors file with torchvision's names; None for those that are installed.
+      distance: "l1" or "l2".
+    """
+    net: str = "vgg16"
+    layers: tuple[str, ...] = ("conv5_3",)
+    weights: str | None = None
+    distance: str = "l1"
+
+    def constants(self):
+        """The network's variables down to the deepest layer."""
+        if self.distance not in DISTANCES:
+            raise ValueError(f"perceptual.distance is {self.distance!r}; wanted one of {', '.join(DISTANCES)}.")
+        return trunk_variables(self.net, weights=self.weights, layers=self.layers)
+
+    def __call__(self, constants, output, example, critic=None):
+        """Output and target [B, H, W, 3] in [0, 1] to [B]."""
+        trunk = TRUNKS[self.net](layers=tuple(self.layers))
+        features = lambda images: trunk.apply(constants, imagenet_normalise(images))
+        ours, wanted = features(output), features(jax.lax.stop_gradient(example["target"]))
+        return sum(jnp.mean(DISTANCES[self.distance](ours[name] - wanted[name]), axis=(1, 2, 3)) for name in self.layers)
+
+
+@dataclasses.dataclass(frozen=True)
+class LPIPS:
+    """The LPIPS distance as a loss (Zhang et al. 2018, version 0.1).
+
+    Attributes:
+      net: "alex" or "vgg".
+    """
+    net: str = "alex"
+
+    def constants(self):
+        """The trunk and the linear layers."""
+        return lpips_weights(self.net)
+
+    def __call__(self, constants, output, example, critic=None):
+        """Output and target [B, H, W, 3] in [0, 1] to [B]."""
+        return lpips_distance(constants, output, jax.lax.stop_gradient(example["target"]), net=self.net)

@@ -1,0 +1,59 @@
+"""Distances between pictures, pixel by pixel, and the total variation of one."""
+import dataclasses
+
+import jax.numpy as jnp
+
+
+@dataclasses.dataclass(frozen=True)
+class _PixelTerm:
+    """A mean over pixels and channels of the output's difference from the target."""
+
+    def constants(self):
+        """No weights."""
+        return {}
+
+    def __call__(self, constants, output, example, critic=None):
+        """output and example["target"] [B, H, W, C] to one value an image, [B]."""
+        return jnp.mean(self.pixels(output - example["target"]), axis=(1, 2, 3))
+
+    def pixels(self, difference):
+        """The loss of every entry of the difference."""
+        raise NotImplementedError
+
+
+class L1(_PixelTerm):
+    """Mean absolute difference."""
+
+    def pixels(self, difference):
+        return jnp.abs(difference)
+
+
+class L2(_PixelTerm):
+    """Mean squared difference."""
+
+    def pixels(self, difference):
+        return jnp.square(difference)
+
+
+@dataclasses.dataclass(frozen=True)
+class Charbonnier(_PixelTerm):
+    """Mean of sqrt(difference^2 + eps), eps not squared (Charbonnier et al. 1994; eps as SwinIR is trained)."""
+    eps: float = 1e-9
+
+    def pixels(self, difference):
+        return jnp.sqrt(jnp.square(difference) + self.eps)
+
+
+@dataclasses.dataclass(frozen=True)
+class TotalVariation:
+    """Mean absolute difference between neighbours, down plus across, of the output alone."""
+
+    def constants(self):
+        """No weights."""
+        return {}
+
+    def __call__(self, constants, output, example, critic=None):
+        """output [B, H, W, C] to [B]; the target plays no part."""
+        down = jnp.mean(jnp.abs(output[:, 1:] - output[:, :-1]), axis=(1, 2, 3))
+        across = jnp.mean(jnp.abs(output[:, :, 1:] - output[:, :, :-1]), axis=(1, 2, 3))
+        return down + across

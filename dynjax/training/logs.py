@@ -1,0 +1,76 @@
+"""What a run writes down while it trains: log.csv, TensorBoard events, the progress bar."""
+import contextlib
+import csv
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+class Log:
+    """Means of the reported values over the steps since the last row, as CSV and as TensorBoard events.
+
+    Rows after `step`, left by a run that was stopped and goes on from an earlier checkpoint, are dropped.
+    """
+
+    def __init__(self, workdir, columns, *, step):
+        from tensorboardX import SummaryWriter
+
+        self.path, self.columns = Path(workdir) / "log.csv", ["step", *columns]
+        self.pending = []
+        rows = []
+        if self.path.exists():
+            with self.path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+        with self.path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)
+        self.events = SummaryWriter(str(Path(workdir) / "events"), purge_step=step + 1)
+
+    def add(self, values):
+        """Takes the values of one step, {column: number}."""
+        self.pending.append(values)
+
+    def write(self, step):
+        """Writes the means since the last row."""
+        if not self.pending:
+            return
+        means = {name: float(np.mean([values[name] for values in self.pending])) for name in self.columns[1:]}
+        self.pending = []
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self.columns).writerow({"step": step, **{k: f"{v:.6g}" for k, v in means.items()}})
+        for name, value in means.items():
+            self.events.add_scalar(name, value, step)
+
+    def close(self):
+        """Flushes the events to disk."""
+        self.events.close()
+
+
+class Pace:
+    """Images per second while training, without the time that saving and previews take."""
+
+    def __init__(self, batch_size):
+        self.batch_size, self.steps, self.started = batch_size, 0, time.perf_counter()
+
+    @contextlib.contextmanager
+    def paused(self):
+        """Time spent inside does not count."""
+        began = time.perf_counter()
+        yield
+        self.started += time.perf_counter() - began
+
+    def step(self):
+        """Counts a step; returns the mean rate since the start."""
+        self.steps += 1
+        return self.batch_size * self.steps / max(time.perf_counter() - self.started, 1e-9)
+
+
+def progress_bar(steps, done):
+    """A bar over steps that shows the time left; where the output is no terminal, a line every half minute."""
+    from tqdm import tqdm
+
+    interval = 0.2 if sys.stderr.isatty() else 30
+    return tqdm(total=steps, initial=done, unit="step", dynamic_ncols=True, mininterval=interval, smoothing=0.05)

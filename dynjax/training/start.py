@@ -1,0 +1,46 @@
+"""Where a run begins: its own checkpoint, else the weights named by init_from, else random ones."""
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from dynjax import models
+
+
+def initial_variables(experiment):
+    """The variables of a run that has no checkpoint yet.
+
+    `init_from` names a model file of this library (tunable or plain) or an official checkpoint of the network.
+
+    Raises:
+      ValueError: the file does not fit the config's network.
+    """
+    config, model = experiment.config, experiment.model
+    if not config.init_from:
+        return experiment.fresh_variables()
+    path = Path(config.init_from)
+    if not path.exists():
+        raise ValueError(f"init_from names {path}, which does not exist; give the path of a model file or of an official "
+                         "checkpoint (.npz, .safetensors, .ckpt).")
+    if models.is_model_file(path):
+        net, variables = models.load(path)
+        if type(net) is not type(model):
+            variables = model.stack(variables, start=config.start)
+    else:
+        variables = models.pretrained.load(model, path, start=config.start)
+    expected = jax.eval_shape(experiment.fresh_variables)
+    problem = _mismatch(expected, variables)
+    if problem:
+        raise ValueError(f"{path} does not fit the network of this config: {problem}. Set network.* and tunable.* as the "
+                         "file was made, or start without init_from.")
+    return jax.tree.map(np.asarray, variables)
+
+
+def _mismatch(expected, given):
+    shapes = lambda tree: {jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape)
+                           for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+    wanted, came = shapes(expected), shapes(given)
+    for name in sorted(wanted.keys() | came.keys()):
+        if wanted.get(name) != came.get(name):
+            return f"{name} is {came.get(name, 'absent')} there, {wanted.get(name, 'absent')} here"
+    return None

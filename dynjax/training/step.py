@@ -1,0 +1,135 @@
+"""The training step over all devices: alphas, examples, losses, gradients, update."""
+import jax
+import jax.numpy as jnp
+import optax
+from flax import jax_utils
+
+from dynjax.objectives import critic_loss
+from dynjax.training.phase import join
+
+AXIS = "devices"
+
+
+def make_step(phase, *, devices=None):
+    """The step as one program on every local device, or on those given.
+
+    Returns:
+      step(state, images, constants, key) -> (state, report): state and constants replicated, images uint8
+      [devices, B / devices, H, W, C], key the run's, the same for all. The report has scalars, equal on every device:
+      "loss", each objective by name, "critic" where there is one; and under "images" the alphas [devices, b, P] and
+      objective values [devices, b, P] image by image.
+    """
+    step = lambda *args: train_step(phase, *args)
+    return jax.pmap(step, axis_name=AXIS, in_axes=(0, 0, 0, None), donate_argnums=0, devices=devices)
+
+
+def train_step(phase, state, images, constants, key):
+    """One update from this device's share of the global batch, [b, H, W, C] uint8."""
+    keys, alphas = draw(phase, jax.random.fold_in(key, state.step), images.shape[0])
+    example = phase.task.example(images.astype(jnp.float32) / 255, keys)
+    (loss, (outputs, values, rest)), gradients = value_and_gradients(phase, state, example, alphas, constants)
+    # The mean comes after the gradient: inside the loss it would leave each device with a gradient of its own.
+    loss, objectives, gradients, rest = jax.lax.pmean((loss, values.mean(axis=0), gradients, rest), AXIS)
+    updates, optimizer = phase.optimizer.update(gradients, state.optimizer, state.params)
+    params = optax.apply_updates(state.params, updates)
+    state = state.replace(step=state.step + 1, params=params, rest=rest, optimizer=optimizer,
+                          average=_average(phase, state, params))
+    report = {"loss": loss, **dict(zip(phase.objectives.names, objectives, strict=True))}
+    if phase.critic is not None:
+        state, report["critic"] = _critic_update(phase, state, example["target"], outputs)
+    return state, {**report, "images": {"alphas": alphas, "values": values}}
+
+
+def draw(phase, key, count):
+    """Keys [count] and alphas [count, P] of this device's images, by their index in the global batch alone, so that
+    the number of devices changes neither."""
+    size = group_size(phase, count)
+    first = jax.lax.axis_index(AXIS) * count
+    indices = first + jnp.arange(count)
+    image_key, alpha_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+    keys = jax.vmap(lambda index: jax.random.fold_in(image_key, index))(indices)
+    groups = [phase.sampler(jax.random.fold_in(alpha_key, indices[start] // phase.group_size))
+              for start in range(0, count, size)]
+    return keys, jnp.repeat(jnp.stack(groups), size, axis=0)
+
+
+def group_size(phase, count):
+    """Images of one device that share an alpha, where `count` images are this device's share."""
+    if count % phase.group_size and phase.group_size % count:
+        raise ValueError(f"alpha.group_size is {phase.group_size} but a device gets {count} images; wanted one to "
+                         f"divide the other: set alpha.group_size to {count} or to 1.")
+    return min(count, phase.group_size)
+
+
+def value_and_gradients(phase, state, example, alphas, constants):
+    """((loss, (outputs, values [b, P], the untrained variables after the pass)), gradients) of this device's images."""
+    size = group_size(phase, alphas.shape[0])
+    critic = None
+    if phase.critic is not None:
+        critic = lambda images: phase.critic.apply(state.critic, images, train=True, mutable=["batch_stats"])[0]
+
+    def loss_of(params):
+        variables = join(state.rest, params, phase.trains)
+        mutable = [name for name in variables if name != "params"]
+        outputs, changes = [], []
+        # Unrolled on purpose: inside a compiled loop kernel gradients are tens of times slower on CPUs.
+        for start in range(0, alphas.shape[0], size):
+            output, changed = phase.model.apply(variables, example["input"][start:start + size], alphas[start],
+                                                mutable=mutable, **phase.call)
+            outputs.append(output.astype(jnp.float32))
+            changes.append(changed)
+        outputs = jnp.concatenate(outputs)
+        values = phase.objectives.values(constants, outputs, example, critic=critic)
+        changed = jax.tree.map(lambda *leaves: sum(leaves) / len(leaves), *changes)
+        return phase.objectives.combine(values, alphas), (outputs, values, {**state.rest, **changed})
+
+    return jax.value_and_grad(loss_of, has_aux=True)(state.params)
+
+
+def _average(phase, state, params):
+    if not phase.average_decay:
+        return state.average
+    # Young averages follow faster, so that the random start is soon forgotten.
+    decay = jnp.minimum(phase.average_decay, (1.0 + state.step) / (10.0 + state.step))
+    return optax.incremental_update(params, state.average, 1 - decay)
+
+
+def _critic_update(phase, state, real, fake):
+    """One step of the critic on this batch's pictures and the network's outputs at their alphas."""
+    fake = jax.lax.stop_gradient(fake)
+
+    def loss_of(params):
+        critic = {**state.critic, "params": params}
+        real_logits, changed = phase.critic.apply(critic, real, train=True, mutable=["batch_stats"])
+        fake_logits, changed = phase.critic.apply({**critic, **changed}, fake, train=True, mutable=["batch_stats"])
+        return critic_loss(real_logits, fake_logits, axis_name=AXIS), changed
+
+    (loss, changed), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.critic["params"])
+    loss, gradients, changed = jax.lax.pmean((loss, gradients, changed), AXIS)
+    updates, optimizer = phase.critic_optimizer.update(gradients, state.critic_optimizer, state.critic["params"])
+    critic = {**state.critic, **changed, "params": optax.apply_updates(state.critic["params"], updates)}
+    return state.replace(critic=critic, critic_optimizer=optimizer), loss
+
+
+def replicate(tree, *, devices=None):
+    """A copy of the tree on every local device, or on those given, with a leading axis of devices."""
+    return jax_utils.replicate(tree, devices)
+
+
+def unreplicate(tree):
+    """The first device's copy, as numpy arrays."""
+    return jax.device_get(jax_utils.unreplicate(tree))
+
+
+def shard(images, *, devices=None):
+    """A batch [B, ...] as [devices, B / devices, ...], for `devices` devices, by default all local ones.
+
+    Raises:
+      ValueError: the devices do not divide the batch.
+    """
+    devices = devices or jax.local_device_count()
+    if images.shape[0] % devices:
+        nearest = max(1, round(images.shape[0] / devices)) * devices
+        raise ValueError(f"batch_size is {images.shape[0]} but {devices} devices share it; wanted a multiple of "
+                         f"{devices}: set batch_size to {nearest}.")
+    return images.reshape(devices, -1, *images.shape[1:])

@@ -1,0 +1,54 @@
+"""The folder of a run: the config recorded in it, and what may differ when the run goes on."""
+import json
+import os
+from pathlib import Path
+
+# What may change between two starts of one run: how long it is, and what it writes down.
+FREE = ("steps", "checkpoint_every", "preview_every", "log_every", "evaluation", "data.cache", "data.threads")
+
+
+def default_workdir(config):
+    """runs/NAME for the default preset, runs/NAME-PRESET for others."""
+    return Path("runs") / (config.name if config.preset == "default" else f"{config.name}-{config.preset}")
+
+
+def record(workdir, config):
+    """Writes config.json into the folder, or checks the one that is there.
+
+    Raises:
+      ValueError: the folder belongs to a run with another config (the differences are listed), or cannot be written.
+    """
+    path = Path(workdir) / "config.json"
+    given = json.loads(config.to_json_best_effort())
+    if path.exists():
+        try:
+            recorded = json.loads(path.read_text())
+        except ValueError:
+            raise ValueError(f"{path} cannot be read as JSON; it should hold the config of this run. Restore it, or give "
+                             "another --workdir.") from None
+        differences = _differences(recorded, given)
+        if differences:
+            raise ValueError(f"{workdir} belongs to a run with another config: " + "; ".join(differences) + ". Give "
+                             "another --workdir, or the recorded values to go on with that run.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(given, indent=1))
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise ValueError(f"the workdir {workdir} cannot be written ({error.strerror}); give a folder that can with "
+                         "--workdir.") from None
+
+
+def _differences(recorded, given):
+    old, new = _flat(recorded), _flat(given)
+    free = lambda key: any(key == name or key.startswith(name + ".") for name in FREE)
+    return [f"{key} is {new.get(key, 'absent')!r} here, {old.get(key, 'absent')!r} there"
+            for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key) and not free(key)]
+
+
+def _flat(tree, prefix=""):
+    flat = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

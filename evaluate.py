@@ -1,0 +1,23 @@
+"""Measures a trained model over a grid of alpha: python3 evaluate.py --config configs/sr_tunable.py[:PRESET]."""
+from absl import flags
+
+from dynjax import command_line
+
+CONFIG = command_line.config_flag()
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default runs/NAME, or runs/NAME-PRESET.")
+MODEL = flags.DEFINE_string("model", None, "Model file to measure; by default the run's model.safetensors.")
+DATA = flags.DEFINE_string("data", None, "Pictures to measure on, such as folder:PATH; by default the config's.")
+ALPHAS = flags.DEFINE_integer("alphas", None, "Points of alpha along each edge of the grid; by default the config's.")
+OUT = flags.DEFINE_string("out", None, "Folder for tables and pictures; by default WORKDIR/evaluation.")
+NIQE = flags.DEFINE_string("niqe", None, "File of pristine statistics (niqe_pris_params.npz), for a NIQE column.")
+
+
+def main():
+    from dynjax.training import measure_run
+
+    measure_run(CONFIG.value, workdir=WORKDIR.value, model=MODEL.value, data=DATA.value, alphas=ALPHAS.value,
+                out=OUT.value, niqe=NIQE.value)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

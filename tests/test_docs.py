@@ -1,0 +1,73 @@
+"""Every code block of the README and of docs/ runs: Python blocks in order, command lines at the size of the smoke preset."""
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder with what the pages take for granted: a folder of pictures and one picture."""
+    picture = np.random.default_rng(0).integers(0, 256, (40, 36, 3), np.uint8)
+    (tmp_path / "my_pictures").mkdir()
+    for name in ("my_pictures/a.png", "my_pictures/b.png", "picture.png"):
+        Image.fromarray(picture).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def trained(folder):
+    """A model file as the default run leaves it, untrained."""
+    import jax
+
+    import dynjax
+
+    model = dynjax.Tunable(dynjax.networks.EDSR(features=4, blocks=1), alpha=("fidelity", "perceptual"))
+    variables = model.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32), [1.0, 0.0])
+    (folder / "runs/sr_tunable").mkdir(parents=True)
+    dynjax.save(folder / "runs/sr_tunable/model.safetensors", model, variables)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_blocks_run(page, folder):
+    code = "\n".join(blocks(page, "python"))
+    if "runs/sr_tunable" in code:
+        trained(folder)
+    exec(compile(code, page, "exec"), {"__name__": "__main__"})
+
+
+def commands(page):
+    lines = "\n".join(blocks(page, "bash")).replace("\\\n", " ").splitlines()
+    calls = [line.rpartition("&& ")[2] for line in lines]
+    return [shlex.split(call) for call in calls if re.match(r"python3 (train|evaluate)\.py", call)]
+
+
+def test_the_pages_have_commands():
+    assert sum(len(commands(page)) for page in PAGES) >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
+def test_command_lines_run(page, folder):
+    for _, script, *rest in commands(page):
+        rest = [f"{ROOT}/{part}" + ("" if ":" in part else ":smoke") if part.startswith("configs/") else part for part in rest]
+        if script == "train.py":
+            rest += ["--config.steps=2", "--config.network.features=8", "--config.network.blocks=1", "--config.batch_size=4",
+                     "--config.data.patch_size=32"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+        result = subprocess.run([sys.executable, str(ROOT / script), *rest], env=environment, capture_output=True,
+                                text=True, check=False)
+        assert result.returncode == 0, f"{' '.join(rest)}\n{result.stderr}"

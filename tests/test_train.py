@@ -1,0 +1,217 @@
+"""Runs from a config: what they leave behind, going on after a stop, refusals."""
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import dynjax
+from configs.sr_tunable import get_config
+from dynjax.training import train
+from dynjax.training.workdir import default_workdir
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder of three small pictures with some structure."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rows, columns = np.mgrid[:48, :56]
+    for index in range(3):
+        waves = [np.sin(rows / (index + 2) + channel) + np.cos(columns / (channel + 3)) for channel in range(3)]
+        Image.fromarray(np.uint8(np.stack(waves, -1) * 60 + 128)).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.fixture
+def config(pictures):
+    """The smallest run: one block of four features, L1 and L2."""
+    config = get_config("smoke")
+    config.network.update(features=4, blocks=1)
+    config.data.update(source=f"folder:{pictures}", split="", scales=(1.0,))
+    config.evaluation.update(source=f"folder:{pictures}", split="")
+    del config.objectives.perceptual.terms["lpips"]
+    config.objectives.perceptual.terms.l2 = 1.0
+    config.update(batch_size=4, steps=4, checkpoint_every=2, preview_every=0)
+    return config
+
+
+def parameters(workdir):
+    return jax.tree.leaves(dynjax.load(workdir / "model.safetensors")[1])
+
+
+def rows_of(workdir):
+    with (workdir / "log.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def finished(config, tmp_path):
+    assert train(config, tmp_path / "run") == 0
+    return tmp_path / "run"
+
+
+def test_a_run_leaves_what_is_promised(config, tmp_path):
+    config.preview_every = 4
+    assert train(config, tmp_path) == 0
+    assert json.loads((tmp_path / "config.json").read_text())["network"]["features"] == 4
+    rows = rows_of(tmp_path)
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4"] or [row["step"] for row in rows][-1] == "4"
+    assert {"fidelity", "perceptual", "loss"} <= set(rows[0]) and all(float(row["fidelity"]) > 0 for row in rows)
+    assert list((tmp_path / "events").iterdir()) and (tmp_path / "checkpoints" / "4.json").exists()
+    assert Image.open(tmp_path / "previews" / "0000004.png").width > 48
+    net, variables = dynjax.load(tmp_path / "model.safetensors")
+    low = np.random.default_rng(0).random((1, 7, 9, 3), np.float32)
+    ends = [net.apply(variables, low, alpha) for alpha in ([1.0, 0.0], [0.0, 1.0])]
+    assert ends[0].shape == (1, 28, 36, 3) and np.abs(ends[0] - ends[1]).max() > 1e-4
+
+
+def test_going_on_equals_never_having_stopped(config, finished, tmp_path):
+    config.steps = 2
+    assert train(config, tmp_path / "parts") == 0
+    config.steps = 4
+    config.optimizer.schedule = "cosine"
+    assert train(config, tmp_path / "parts") == 0
+    # The schedule runs over all steps, so only a constant one repeats bit for bit when `steps` is raised.
+    assert int(rows_of(tmp_path / "parts")[-1]["step"]) == 4
+
+
+def test_a_stopped_run_goes_on_bit_for_bit(config, finished, tmp_path, monkeypatch, capsys):
+    from dynjax.training import loop
+
+    original, calls = loop.check_finite, []
+
+    def interrupt(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(*arguments)
+
+    monkeypatch.setattr(loop, "check_finite", interrupt)
+    config.checkpoint_every = 100
+    status = train(config, tmp_path / "stopped")
+    assert status == 128 + signal.SIGTERM
+    assert "Stopped at step" in capsys.readouterr().out
+    assert train(config, tmp_path / "stopped") == 0
+    for ours, uninterrupted in zip(parameters(tmp_path / "stopped"), parameters(finished), strict=True):
+        np.testing.assert_array_equal(ours, uninterrupted)
+    steps = [int(row["step"]) for row in rows_of(tmp_path / "stopped")]
+    assert steps == sorted(set(steps)) and steps[-1] == 4
+
+
+def test_a_finished_run_says_so(config, finished, capsys):
+    before = (finished / "model.safetensors").read_bytes()
+    assert train(config, finished) == 0
+    assert "is finished: 4 of 4 steps" in capsys.readouterr().out
+    assert (finished / "model.safetensors").read_bytes() == before
+
+
+def test_another_config_is_refused_with_the_differences(config, finished):
+    config.batch_size, config.network.features = 2, 8
+    with pytest.raises(ValueError, match=r"batch_size is 2 here, 4 there; network.features is 8 here, 4 there"):
+        train(config, finished)
+
+
+def test_init_from_starts_with_those_weights(config, finished, tmp_path):
+    config.optimizer.learning_rate, config.optimizer.schedule = 0.0, "constant"
+    config.init_from = str(finished / "model.safetensors")
+    assert train(config, tmp_path / "fine") == 0
+    for ours, theirs in zip(parameters(tmp_path / "fine"), parameters(finished), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_init_from_takes_a_plain_network(config, finished, tmp_path):
+    tunable, variables = dynjax.load(finished / "model.safetensors")
+    net, plain = tunable.bake(variables, [1.0, 0.0])
+    dynjax.save(tmp_path / "plain.safetensors", net, plain)
+    config.optimizer.learning_rate, config.optimizer.schedule = 0.0, "constant"
+    config.init_from = str(tmp_path / "plain.safetensors")
+    assert train(config, tmp_path / "fine") == 0
+    tuned, variables = dynjax.load(tmp_path / "fine" / "model.safetensors")
+    low = np.random.default_rng(0).random((1, 7, 9, 3), np.float32)
+    np.testing.assert_allclose(tuned.apply(variables, low, [0.4, 0.6]), net.apply(plain, low), atol=1e-5)
+
+
+def test_init_from_of_another_network_is_refused(config, finished, tmp_path):
+    config.network.features = 8
+    config.init_from = str(finished / "model.safetensors")
+    with pytest.raises(ValueError, match="does not fit the network of this config"):
+        train(config, tmp_path / "fine")
+    config.init_from = str(tmp_path / "nothing.safetensors")
+    with pytest.raises(ValueError, match="does not exist"):
+        train(config, tmp_path / "other")
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(config, tmp_path):
+    config.optimizer.update(learning_rate=1e30, schedule="constant", clip=0.0, name="sgd")
+    with pytest.raises(ValueError, match=r"stopped at step \d+: objective \w+ is (nan|inf) at alpha \(fidelity"):
+        train(config, tmp_path)
+
+
+@pytest.mark.parametrize(("key", "value", "said"), [
+    ("data.source", "folder:nowhere", "nowhere"), ("data.patch_size", 64, "64"), ("data.patch_size", 30, "multiples of 4"),
+    ("alpha.names", ("fidelity", "beauty"), "beauty"), ("network.name", "EDSRR", "EDSR"), ("optimizer.name", "adan", "adam"),
+    ("batch_size", 3, "multiple of"), ("task.name", "denoise", "super_resolution"), ("network.scale", 2, "wanted the same")])
+def test_mistakes_in_a_config_are_told(config, tmp_path, key, value, said):
+    with config.ignore_type():
+        config.update_from_flattened_dict({key: value})
+    with pytest.raises(ValueError, match=said):
+        train(config, tmp_path)
+
+
+def test_default_folders():
+    assert default_workdir(get_config()) == Path("runs/sr_tunable")
+    assert default_workdir(get_config("smoke")) == Path("runs/sr_tunable-smoke")
+
+
+def command(*arguments, cwd):
+    """A command line of the project, run as a user would, in another folder."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    script, *rest = arguments
+    return subprocess.run([sys.executable, str(ROOT / script), *rest], cwd=cwd, env=environment, text=True,
+                          capture_output=True, check=False)
+
+
+def test_the_command_line_trains_and_measures(tmp_path):
+    config = f"{ROOT}/configs/sr_tunable.py:smoke"
+    trained = command("train.py", "--config", config, cwd=tmp_path)
+    assert trained.returncode == 0 and "compiling" in trained.stderr, trained.stderr
+    measured = command("evaluate.py", "--config", config, cwd=tmp_path)
+    assert measured.returncode == 0 and "bicubic" in measured.stdout, measured.stderr
+    for name in ("grid.csv", "table.csv", "table.md", "plot.png", "sheet.png"):
+        assert (tmp_path / "runs/sr_tunable-smoke/evaluation" / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--config.stps=3"], "no entry 'stps'; did you mean 'steps'"), (["--config.steps=many"], "invalid literal"),
+    (["--wrkdir=x"], "Did you mean: workdir")])
+def test_wrong_flags_are_told_in_one_line(tmp_path, arguments, said):
+    result = command("train.py", "--config", f"{ROOT}/configs/sr_tunable.py", *arguments, cwd=tmp_path)
+    assert result.returncode != 0 and said in result.stderr and len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_sigterm_to_the_program_saves_and_goes_on(tmp_path):
+    config = f"{ROOT}/configs/sr_tunable.py:smoke"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    arguments = [sys.executable, str(ROOT / "train.py"), "--config", config, "--config.steps=100000"]
+    program = subprocess.Popen(arguments, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    log = tmp_path / "runs/sr_tunable-smoke/log.csv"
+    deadline = time.monotonic() + 120
+    while not (log.exists() and len(log.read_text().splitlines()) > 5):
+        assert program.poll() is None and time.monotonic() < deadline
+    program.send_signal(signal.SIGTERM)
+    said, _ = program.communicate(timeout=60)
+    assert program.returncode == 128 + signal.SIGTERM and "The same command goes on" in said
+    stopped_at = max(int(path.stem) for path in (tmp_path / "runs/sr_tunable-smoke/checkpoints").glob("*.json"))
+    again = command("train.py", "--config", config, f"--config.steps={stopped_at + 2}", cwd=tmp_path)
+    assert again.returncode == 0 and f"Trained {stopped_at + 2} steps" in again.stdout
