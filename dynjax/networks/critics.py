@@ -1,0 +1,144 @@
+"""Critics: networks that say how real a picture looks, trained against the one that restores it."""
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dynjax.networks.initialisers import torch_bias, torch_kernel
+from dynjax.networks.layers import check_images
+
+
+class BatchNorm(nn.Module):
+    """Batch norm by PyTorch's rules, [..., C] to the same shape; "params" scale, bias; "batch_stats" mean, var.
+
+    In training each channel is normalised by the batch's mean and biased variance, while the running variance follows
+    the unbiased one (flax.linen.BatchNorm follows the biased). The running values move only where "batch_stats" is
+    mutable.
+
+    Attributes:
+      momentum: share of the batch in the new running value (PyTorch's meaning).
+      epsilon: added to the variance.
+      axis_name: name of the devices' axis in pmap, to take the statistics over the global batch.
+    """
+    momentum: float = 0.1
+    epsilon: float = 1e-5
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        channels = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones_init(), (channels,))
+        bias = self.param("bias", nn.initializers.zeros_init(), (channels,))
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
+        running_var = self.variable("batch_stats", "var", jnp.ones, (channels,))
+        mean, var = running_mean.value, running_var.value
+        if train:
+            mean, var, count = self._statistics(x)
+            if self.is_mutable_collection("batch_stats") and not self.is_initializing():
+                follow = lambda old, new: (1 - self.momentum) * old + self.momentum * new
+                running_mean.value = follow(running_mean.value, mean)
+                running_var.value = follow(running_var.value, var * (count / max(count - 1, 1)))
+        wide = lambda values: values.reshape((1,) * (x.ndim - 1) + (channels,)).astype(x.dtype)
+        return (x - wide(mean)) * wide(scale * jax.lax.rsqrt(var + self.epsilon)) + wide(bias)
+
+    def _statistics(self, x):
+        """Mean and biased variance [C] and how many values they were taken over, on all devices together."""
+        axes, x = tuple(range(x.ndim - 1)), x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        over_devices = self.axis_name is not None and not self.is_initializing()
+        across = (lambda value: jax.lax.pmean(value, self.axis_name)) if over_devices else (lambda value: value)
+        mean = across(x.mean(axes))
+        var = across(jnp.square(x - mean.reshape((1,) * len(axes) + (-1,))).mean(axes))
+        count = x.size // x.shape[-1] * (jax.lax.psum(1, self.axis_name) if over_devices else 1)
+        return mean, var, count
+
+
+class VGGCritic(nn.Module):
+    """The VGG-style critic of ESRGAN (Wang et al. 2018), [B, H, W, C] in [0, 1] to logits [B, 1].
+
+    Each stage is a 3x3 convolution and a 4x4 one of stride 2, with batch norm and leaky ReLU; then two dense layers.
+    Submodules by the authors' names: conv0_0, conv0_1, bn0_1, conv1_0, bn1_0, ..., linear1, linear2.
+
+    The published networks for 128 and 256 pixels have stages 5 and 6 and pool=None; with the default pool the same
+    parameters give the same logits there, and any other size works too.
+
+    Attributes:
+      features: channels of the first stage; they double up to eight times that.
+      stages: halvings of the size.
+      pool: side of the map that the dense layers see, an average over adaptive windows of the last one (windows of
+        torch.nn.AdaptiveAvgPool2d); None leaves the map alone and takes squares of 4 * 2**stages pixels only.
+      hidden: width of the first dense layer.
+      axis_name: name of the devices' axis in pmap, to take batch statistics over the global batch.
+      dtype: type the layers compute in; logits are float32 all the same.
+
+    Raises:
+      ValueError: what is no batch of float images, or images smaller than 2**stages (with pool=None: of another size).
+    """
+    features: int = 64
+    stages: int = 5
+    pool: int | None = 4
+    hidden: int = 100
+    axis_name: str | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        """train: normalise by the batch's statistics, which is also when the running ones may move."""
+        check_images(x, "VGGCritic")
+        self._check_size(*x.shape[1:3])
+        norm = lambda y, name: BatchNorm(axis_name=self.axis_name, name=name)(y, train)
+        y = _leaky_relu(self._conv(x, self.features, 3, name="conv0_0", bias=True))
+        y = _leaky_relu(norm(self._conv(y, self.features, 4, name="conv0_1"), "bn0_1"))
+        for stage in range(1, self.stages):
+            features = self.features * min(2**stage, 8)
+            for half, size in enumerate((3, 4)):
+                y = self._conv(y, features, size, name=f"conv{stage}_{half}")
+                y = _leaky_relu(norm(y, f"bn{stage}_{half}"))
+        y = y if self.pool is None else _adaptive_average(y, self.pool)
+        # PyTorch's order, channels first, so that the published dense weights fit.
+        y = y.transpose(0, 3, 1, 2).reshape(y.shape[0], -1)
+        y = _leaky_relu(self._dense(y, self.hidden, "linear1"))
+        return self._dense(y, 1, "linear2").astype(jnp.promote_types(x.dtype, jnp.float32))
+
+    def _conv(self, x, features, size, *, name, bias=False):
+        """3x3 at stride 1 or 4x4 at stride 2."""
+        return nn.Conv(features, (size, size), strides=size // 2, padding=1, use_bias=bias, kernel_init=torch_kernel,
+                       bias_init=torch_bias(size**2 * x.shape[-1]), dtype=self.dtype, name=name)(x)
+
+    def _dense(self, x, features, name):
+        return nn.Dense(features, kernel_init=torch_kernel, bias_init=torch_bias(x.shape[-1]), dtype=self.dtype,
+                        name=name)(x)
+
+    def _check_size(self, height, width):
+        if self.stages < 1 or (self.pool is not None and self.pool < 1):
+            raise ValueError(f"VGGCritic got stages={self.stages}, pool={self.pool}; wanted 1 or more of each.")
+        side = 2**self.stages
+        if self.pool is None and (height, width) != (4 * side, 4 * side):
+            raise ValueError(f"VGGCritic with stages={self.stages} and pool=None got images of {height} x {width}; "
+                             f"wanted {4 * side} x {4 * side}. Set pool=4 for any other size.")
+        if min(height, width) < side:
+            raise ValueError(f"VGGCritic got images of {height} x {width}, of which {self.stages} halvings leave "
+                             f"nothing; wanted sides of {side} or more, or fewer stages.")
+
+
+def _leaky_relu(x):
+    """Slope 0.2 below zero and at zero itself, as in PyTorch (jax.nn.leaky_relu has slope 1 there)."""
+    return jnp.where(x > 0, x, 0.2 * x)
+
+
+def _adaptive_average(x, size):
+    """[B, H, W, C] to [B, size, size, C]: means over windows floor(i H / size) .. ceil((i + 1) H / size)."""
+    if x.shape[1:3] == (size, size):
+        return x
+    rows, columns = (jnp.asarray(_windows(side, size), x.dtype) for side in x.shape[1:3])
+    return jnp.einsum("ih,jw,bhwc->bijc", rows, columns, x)
+
+
+def _windows(side, size):
+    """The matrix [size, side] that takes these means."""
+    means = np.zeros((size, side))
+    for row in range(size):
+        start, end = row * side // size, -(-(row + 1) * side // size)
+        means[row, start:end] = 1 / (end - start)
+    return means
