@@ -26,7 +26,7 @@ class Objective:
 
 
 class MultiLoss:
-    """L(alpha) = sum_i lambda_i alpha_i mean_b(L_i(b)) (Maggioni et al. 2023, eq. 7), every L_i kept one value an image.
+    """L(alpha) = sum_i lambda_i mean_b(alpha_i(b) L_i(b)) (Maggioni et al. 2023, eq. 7), L_i one value an image.
 
     A term that stands in several objectives is computed once. The weights of feature networks come as `constants`, an
     argument of whatever is compiled, so that they are not copied into the program.
@@ -57,7 +57,14 @@ class MultiLoss:
                           for objective in self.objectives.values()], axis=-1)
 
     def combine(self, values, alpha):
-        """The loss, a scalar, of values [B, P] at alpha, [P] for all images or [B, P]."""
+        """The loss, a scalar, of values [B, P] at alpha, [P] for all images or [B, P].
+
+        Raises:
+          ValueError: alpha of another shape.
+        """
+        if jnp.shape(alpha) not in (values.shape, values.shape[1:]):
+            raise ValueError(f"alpha has shape {jnp.shape(alpha)} for losses of shape {values.shape}; wanted "
+                             f"{values.shape[1:]} or {values.shape}, one number for each of {', '.join(self.names)}.")
         weights = jnp.asarray([objective.weight for objective in self.objectives.values()], values.dtype)
         alpha = jnp.broadcast_to(alpha, values.shape)
         return jnp.sum(weights * jnp.mean(alpha * values, axis=0))
@@ -70,6 +77,9 @@ def build_multi_loss(config, *, axis_name=None):
      "perceptual": {"terms": {"l1": 0.2, "lpips": {"scale": 0.05, "net": "alex"}}}}: a number is the scale of a term; a
     dict has the scale and the term's options. `axis_name` is the devices' axis, for terms that average over them.
 
+    The objectives are numbered as they come; a ConfigDict hands its entries out sorted by name, so where alpha has
+    another order, give {name: config[name] for name in names}.
+
     Raises:
       ValueError: an unknown term or option, or an objective without terms.
     """
@@ -78,25 +88,31 @@ def build_multi_loss(config, *, axis_name=None):
         settings = _plain(settings)
         unknown = set(settings) - {"weight", "terms"}
         if unknown or not settings.get("terms"):
-            raise ValueError(f"the objective {name!r} has {', '.join(map(str, settings)) or 'nothing'}; wanted terms, at "
-                             "least one, and a weight if it is not 1.")
+            raise ValueError(f"the objective {name!r} has {', '.join(map(str, settings)) or 'nothing'}; wanted terms, "
+                             "at least one, and a weight if it is not 1.")
         terms = tuple(_term(f"{name}.terms.{key}", key, value, axis_name) for key, value in settings["terms"].items())
         objectives[name] = Objective(terms, float(settings.get("weight", 1.0)))
     return MultiLoss(objectives)
 
 
 def _term(where, key, value, axis_name):
-    options = {"scale": value} if isinstance(value, int | float) else dict(value)
+    """(scale, term) of one entry of a config."""
     if key not in TERMS:
         raise ValueError(f"objectives.{where}: there is no term {key!r}; {_suggestion(key, TERMS)}")
+    if not isinstance(value, int | float | Mapping):
+        raise ValueError(f"objectives.{where} is {value!r}; wanted the term's scale, a number, or a dict of scale and "
+                         "options.")
+    options = dict(value) if isinstance(value, Mapping) else {"scale": value}
     scale = float(options.pop("scale", 1.0))
     fields = [field.name for field in dataclasses.fields(TERMS[key])]
     if "axis_name" in fields:
         options.setdefault("axis_name", axis_name)
-    for option in options:
-        if option not in fields:
-            raise ValueError(f"objectives.{where}: there is no option {option!r}; {_suggestion(option, ['scale', *fields])}")
-    return scale, TERMS[key](**{name: tuple(item) if isinstance(item, list) else item for name, item in options.items()})
+    for name, option in options.items():
+        if name not in fields:
+            known = _suggestion(name, ["scale", *fields])
+            raise ValueError(f"objectives.{where}: there is no option {name!r}; {known}")
+        options[name] = tuple(option) if isinstance(option, list) else option
+    return scale, TERMS[key](**options)
 
 
 def _suggestion(name, known):

@@ -4,7 +4,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from dynjax.metrics.lpips import lpips_distance, lpips_weights
+from dynjax.metrics.lpips import LAYERS, lpips_terms, lpips_weights
 from dynjax.networks.vgg import TRUNKS, imagenet_normalise, trunk_variables
 
 DISTANCES = {"l1": jnp.abs, "l2": jnp.square}
@@ -36,7 +36,8 @@ class Perceptual:
         trunk = TRUNKS[self.net](layers=tuple(self.layers))
         features = lambda images: trunk.apply(constants, imagenet_normalise(images))
         ours, wanted = features(output), features(jax.lax.stop_gradient(example["target"]))
-        return sum(jnp.mean(DISTANCES[self.distance](ours[name] - wanted[name]), axis=(1, 2, 3)) for name in self.layers)
+        distance = DISTANCES[self.distance]
+        return sum(jnp.mean(distance(ours[name] - wanted[name]), axis=(1, 2, 3)) for name in self.layers)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,13 +46,20 @@ class LPIPS:
 
     Attributes:
       net: "alex" or "vgg".
+      levels: how many of the five terms count, from the first; under jit the deeper layers are not computed. All five
+        are the distance itself.
     """
     net: str = "alex"
+    levels: int = 5
 
     def constants(self):
         """The trunk and the linear layers."""
+        if self.net not in LAYERS or not 1 <= self.levels <= len(LAYERS[self.net]):
+            raise ValueError(f"lpips got net={self.net!r}, levels={self.levels}; wanted a net of "
+                             f"{', '.join(LAYERS)} and 1 to 5 levels.")
         return lpips_weights(self.net)
 
     def __call__(self, constants, output, example, critic=None):
         """Output and target [B, H, W, 3] in [0, 1] to [B]."""
-        return lpips_distance(constants, output, jax.lax.stop_gradient(example["target"]), net=self.net)
+        terms = lpips_terms(constants, output, jax.lax.stop_gradient(example["target"]), net=self.net)
+        return sum(terms[layer] for layer in LAYERS[self.net][:self.levels])
