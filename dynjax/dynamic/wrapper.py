@@ -8,6 +8,7 @@ from flax.core.scope import DenyList
 
 from dynjax.dynamic.alpha import block_alphas, shared_block_alphas, spread
 from dynjax.dynamic.blocks import Blocks
+from dynjax.dynamic.zero import at_zero
 
 
 class _WithBlocks:
@@ -115,11 +116,16 @@ class _WithBlocks:
                 raise ValueError(f"the block at {path} made {moved.shape} of {z.shape}; wanted the same shape.")
             changed.setdefault(path, {}).update(updates)
             step = moved if alphas is None else spread(alphas[path], moved) * moved
-            # Without the barrier the compiler may fuse the sum with main's layers, whose rounding would change.
-            return jax.lax.optimization_barrier(z + step.astype(z.dtype))
+            return z + step.astype(z.dtype)
 
         main_variables = {name: tree["main"] for name, tree in variables.items() if "main" in tree}
+        exact = lambda outputs: outputs
+        if alphas is not None and self.scope.mutable is False:
+            leave = lambda path, z: z
+            plain = lambda tree, args, kwargs: self._run_main(tree, leave, args, kwargs)
+            exact = at_zero(alphas, plain, (main_variables, (x, *args), {**kwargs, "rngs": rngs}))
         outputs, updates = self._run_main(main_variables, add, (x, *args), {**kwargs, "rngs": rngs, "mutable": mutable})
+        outputs = exact(outputs)
         if not self.is_initializing():
             self._put("main", updates)
             for path, collections in changed.items():
@@ -147,8 +153,9 @@ class DynamicNet(_WithBlocks, nn.Module):
     """A linen network with tuning-blocks between its modules: `apply(variables, x, alpha, *args, **kwargs)`.
 
     Where a block psi sits, z becomes z + alpha * psi(z) (Shoshan et al. 2019, section 3). The main network is used as
-    it is: at alpha 0 the result is its own, bit for bit, and its batch statistics, dropout and further inputs work as
-    in `main.apply`. A module called several times has its block at every call.
+    it is: where alpha is 0 throughout, the result is its own, bit for bit (to rounding if collections are mutable and
+    under vmap over alpha), and its batch statistics, dropout and further inputs work as in `main.apply`. A module
+    called several times has its block at every call.
 
     The tree: {"params": {"main": main's own, "blocks": {path: the block's}}, other collections: the same two parts}.
     K blocks are numbered as given, those of `before` first.
