@@ -3,8 +3,9 @@
     python3 train.py --config configs/sr_tunable.py
     python3 evaluate.py --config configs/sr_tunable.py
 
-Presets: default (ten minutes on two CPU cores, photographs of scikit-image), paper (DIV2K, 64 channels, 16 blocks, VGG
-and adversarial objective), smoke (seconds). Measured tables, hardware and hours: docs/results.md.
+Presets: default (minutes on two CPU cores, photographs of scikit-image), plain (the same budget on fidelity alone, to
+compare with), adversarial (an hour on two cores: VGG16 features and a critic, on a folder of photographs), paper (DIV2K,
+64 channels, 16 blocks, VGG and critic), smoke (seconds). Measured tables, hardware and hours: docs/results.md.
 """
 from ml_collections import ConfigDict, config_dict
 
@@ -14,18 +15,18 @@ def get_config(preset="default"):
     config = ConfigDict(dict(
         name="sr_tunable", preset=preset, seed=0,
         task=dict(name="super_resolution", scale=4),
-        network=dict(name="EDSR", features=32, blocks=8, scale=4),
+        network=dict(name="EDSR", features=32, blocks=12, scale=4, upsampler="direct"),
         tunable=dict(kernels=config_dict.placeholder(int), phi="affine", hidden=(), fixed=()),
         # One alpha for every group of images of a batch; stretched, so that both ends are often hit.
-        alpha=dict(names=("fidelity", "perceptual"), sampler="simplex", stretch=0.2, group_size=4),
+        alpha=dict(names=("fidelity", "perceptual"), sampler="simplex", stretch=0.3, group_size=4),
         objectives=dict(
             fidelity=dict(weight=1.0, terms=dict(l1=1.0)),
-            perceptual=dict(weight=1.0, terms=dict(l1=0.2, lpips=dict(scale=0.05, net="alex")))),
-        critic=dict(name="", learning_rate=1e-4),
+            perceptual=dict(weight=1.0, terms=dict(l1=1.0, lpips=dict(scale=0.02, net="alex")))),
+        critic=dict(name="", learning_rate=1e-4, features=64, stages=5),
         data=dict(source="samples", split="train", patch_size=96, crops_per_image=1, flips=True,
                   scales=(1.0, 0.7, 0.5, 0.35), permute_channels=True, cache="auto", threads=2),
         evaluation=dict(source="samples", split="test", alphas=5),
-        batch_size=8, steps=4_500, average_decay=0.0, bfloat16=False,
+        batch_size=8, steps=3_000, average_decay=0.0, bfloat16=False,
         optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
                        halve_at=(), clip=1.0, accumulate=1),
         checkpoint_every=500, preview_every=500, log_every=10,
@@ -33,7 +34,7 @@ def get_config(preset="default"):
     ))
     if preset == "paper":
         config.update(dict(
-            network=dict(features=64, blocks=16), steps=500_000, batch_size=16,
+            network=dict(features=64, blocks=16, upsampler="stepwise"), steps=500_000, batch_size=16,
             data=dict(source="tfds:div2k/bicubic_x4", patch_size=192, scales=(1.0,), permute_channels=False),
             evaluation=dict(source="tfds:div2k/bicubic_x4", split="validation"),
             optimizer=dict(learning_rate=1e-4, schedule="halving", halve_at=(0.5, 0.8, 0.9, 0.95)),
@@ -41,10 +42,22 @@ def get_config(preset="default"):
             log_every=100))
         config.objectives.perceptual.terms = ConfigDict(dict(
             l1=1e-2, perceptual=dict(scale=1.0, net="vgg16", layers=("conv5_3",)), adversarial=5e-3))
+    elif preset == "plain":
+        # One objective and the identity as phi: an ordinary network.
+        config.alpha.names, config.tunable.phi = ("fidelity",), "identity"
+        del config.objectives["perceptual"]
+    elif preset == "adversarial":
+        config.update(dict(
+            steps=6_000, batch_size=4, average_decay=0.99, checkpoint_every=250, preview_every=250,
+            critic=dict(name="VGGCritic", features=16, stages=4), optimizer=dict(learning_rate=2e-4),
+            data=dict(source="folder:bsds_train", scales=(1.0, 0.7, 0.5), permute_channels=False)))
+        config.alpha.group_size = 2
+        config.objectives.perceptual.terms = ConfigDict(dict(
+            l1=0.1, perceptual=dict(scale=0.02, net="vgg16", layers=("relu2_2", "conv3_3")), adversarial=2e-3))
     elif preset == "smoke":
         config.update(dict(
             network=dict(features=8, blocks=1), steps=4, batch_size=4, data=dict(patch_size=32),
             checkpoint_every=2, preview_every=4, log_every=1, evaluation=dict(alphas=2)))
     elif preset != "default":
-        raise ValueError(f"preset is {preset!r}; wanted one of default, paper, smoke.")
+        raise ValueError(f"preset is {preset!r}; wanted one of default, plain, adversarial, paper, smoke.")
     return config

@@ -97,3 +97,14 @@ def test_what_is_refused(net, x, sentence):
 def test_reflection_leaves_the_edge_alone():
     x = jnp.arange(3.0).reshape(1, 1, 3, 1)
     np.testing.assert_array_equal(reflect(x, 0, 0, 2, 1)[0, 0, :, 0], [2, 1, 0, 1, 2, 1])
+
+
+def test_direct_upsampling_starts_as_bicubic_and_reaches_every_pixel():
+    net, x = EDSR(features=4, blocks=1, upsampler="direct"), jax.random.uniform(jax.random.key(0), (1, 5, 6, 3))
+    variables = net.init(jax.random.key(1), x)
+    np.testing.assert_allclose(net.apply(variables, x), resize_bicubic(x, 4), atol=1e-6)
+    # Channel 5 of the tail is colour 0, row 1, column 1 of each patch (PyTorch's order).
+    variables["params"]["tail"]["bias"] = variables["params"]["tail"]["bias"].at[5].set(1.0)
+    changed = np.asarray(net.apply(variables, x) - resize_bicubic(x, 4))
+    np.testing.assert_allclose(changed[0, 1::4, 1::4, 0], 1, atol=1e-6)
+    assert np.abs(changed).sum() == pytest.approx(30, abs=1e-3) and "upsample_0" not in variables["params"]

@@ -28,7 +28,7 @@ def test_the_promised_names_are_there():
     assert callable(dynjax.image.resize_bicubic) and callable(dynjax.pretrained.load)
 
 
-@pytest.mark.parametrize("thing", public())
+@pytest.mark.parametrize("thing", list(public()))
 def test_public_names_are_documented_and_options_keyword_only(thing):
     assert inspect.getdoc(thing), "no docstring"
     if not inspect.isfunction(thing):

@@ -1,5 +1,8 @@
 """The training step: the number of devices changes nothing but rounding."""
 import dataclasses
+import os
+import subprocess
+import sys
 
 import flax.linen as nn
 import jax
@@ -62,14 +65,21 @@ def assert_same_training(one, two, tolerance=1e-5):
         np.testing.assert_allclose(a, b, atol=tolerance * max(np.abs(a).max(), 1e-3))
 
 
-def test_ten_steps_on_two_devices_equal_ten_on_one():
+def test_ten_steps_on_many_devices_equal_ten_on_one():
     phase = phase_of(optax.sgd(0.1), average_decay=0.9)
-    one, two = run(phase, 1, 10), run(phase, 2, 10)
-    assert_same_training(one, two)
+    one, many = run(phase, 1, 10), run(phase, jax.local_device_count(), 10)
+    assert_same_training(one, many)
     assert int(one[0].step) == 10
     alphas = one[1][0]["images"]["alphas"].reshape(4, 2, 2)
     np.testing.assert_array_equal(alphas[:, 0], alphas[:, 1])       # two neighbours share one
     assert len(np.unique(alphas[:, 0, 0])) == 4                      # and the groups differ
+
+
+@pytest.mark.slow
+def test_the_same_on_eight_devices():
+    environment = {**os.environ, "DYNJAX_TEST_DEVICES": "8"}
+    test = f"{__file__}::test_ten_steps_on_many_devices_equal_ten_on_one"
+    subprocess.run([sys.executable, "-m", "pytest", test], env=environment, check=True, timeout=300)
 
 
 def test_a_group_may_span_devices():

@@ -200,6 +200,21 @@ def test_wrong_flags_are_told_in_one_line(tmp_path, arguments, said):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("preset", ["paper", "adversarial", "plain"])
+def test_other_presets_train_on_a_small_folder(preset, pictures, tmp_path):
+    """Features and critic as in the preset, the network and the data tiny."""
+    config = get_config(preset)
+    config.network.update(features=4, blocks=1)
+    config.critic.update(features=2)
+    config.data.update(source=f"folder:{pictures}", split="", patch_size=32, scales=(1.0,))
+    config.evaluation.update(source=f"folder:{pictures}", split="")
+    config.update(batch_size=4, steps=2, preview_every=0)
+    assert train(config, tmp_path) == 0
+    row = rows_of(tmp_path)[-1]
+    assert float(row["fidelity"]) > 0 and ("critic" in row) == (preset != "plain")
+
+
+@pytest.mark.slow
 def test_sigterm_to_the_program_saves_and_goes_on(tmp_path):
     config = f"{ROOT}/configs/sr_tunable.py:smoke"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}

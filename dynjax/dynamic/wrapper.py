@@ -173,6 +173,9 @@ class DynamicNet(_WithBlocks, nn.Module):
     before: Mapping[str, nn.Module] = field(default_factory=Blocks)
     after: Mapping[str, nn.Module] = field(default_factory=Blocks)
 
+    # For dynjax.grid: side by side, many points of alpha are a larger batch, not other kernels.
+    alpha_scales_activations = True
+
     def __post_init__(self):
         self._freeze_blocks()
         super().__post_init__()

@@ -3,9 +3,12 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import flax.serialization
+import jax
+import numpy as np
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,7 +33,7 @@ class Checkpoints:
 
         self.folder.mkdir(parents=True, exist_ok=True)
         with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(self._path(step).absolute(), flax.serialization.to_state_dict(state), force=True)
+            checkpointer.save(self._path(step).absolute(), _as_dict(state), force=True)
         manifest = {"step": step, "files": _checksums(self._path(step))}
         unfinished = self.folder / f"{step}.json.unfinished"
         unfinished.write_text(json.dumps(manifest, indent=1))
@@ -51,8 +54,7 @@ class Checkpoints:
             problem = self._problem(step)
             if problem is None:
                 with ocp.StandardCheckpointer() as checkpointer:
-                    template = flax.serialization.to_state_dict(target)
-                    tree = checkpointer.restore(self._path(step).absolute(), template)
+                    tree = checkpointer.restore(self._path(step).absolute(), _as_dict(target))
                 return step, flax.serialization.from_state_dict(target, tree)
             _LOG.warning("checkpoint %d is damaged (%s); using the one before it", step, problem)
             self._set_aside(step)
@@ -78,8 +80,6 @@ class Checkpoints:
                 path.rename(path.with_name(path.name + ".damaged"))
 
     def _remove(self, step):
-        import shutil
-
         self._manifest(step).unlink()
         shutil.rmtree(self._path(step), ignore_errors=True)
 
@@ -88,6 +88,11 @@ class Checkpoints:
 
     def _manifest(self, step):
         return self.folder / f"{step}.json"
+
+
+def _as_dict(state):
+    """Nested dicts of arrays: orbax takes no numpy scalars and gives named tuples back as lists."""
+    return jax.tree.map(np.asarray, flax.serialization.to_state_dict(state))
 
 
 def _checksums(folder):

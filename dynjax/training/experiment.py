@@ -67,7 +67,7 @@ def _phase(config, model, task):
         model=model, task=task, sampler=sampler, group_size=config.alpha.group_size,
         objectives=build_multi_loss({name: config.objectives[name] for name in names}, axis_name=AXIS),
         optimizer=_optimizer(config, config.optimizer.learning_rate), average_decay=config.average_decay,
-        critic=models.construct(critic.pop("name"), **critic) if critic["name"] else None,
+        critic=models.construct(critic.pop("name"), **critic, axis_name=AXIS) if critic["name"] else None,
         critic_optimizer=_optimizer(config, critic_rate))
 
 

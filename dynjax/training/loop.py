@@ -5,7 +5,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from flax import jax_utils
 
 from dynjax import evaluation, models
 from dynjax.data import evaluation_images, training_batches
@@ -122,7 +121,7 @@ class _Run:
     def look(self, report, step, log, bar):
         """Notes a step's values; stops the run when one is not finite."""
         images = report.pop("images")
-        values = {name: float(jax_utils.unreplicate(value)) for name, value in report.items()}
+        values = {name: float(value) for name, value in unreplicate(report).items()}
         check_finite(values, images, step, self.phase.objectives.names, self.workdir)
         values["images_per_second"] = self.pace.step()
         log.add(values)
