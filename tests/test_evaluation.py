@@ -103,14 +103,18 @@ def test_many_sizes_compile_few_programs(model, quick_metrics):
 
 def test_metrics_get_8_bit_pictures_and_the_task_s_border(model, quick_metrics):
     measure(*model, SuperResolution(2), pictures((32, 32)), [[1.0, 0.0]], niqe_statistics="file.npz")
+    called = quick_metrics[1:]      # the first call tries the file of statistics
     cut = dict(border=2, quantize=True)
-    assert [(name, options) for name, *_, options in quick_metrics[-7:]] == [
-        *((name, dict(channel=channel, **cut)) for name in ("psnr", "ssim") for channel in ("rgb", "y")),
-        ("lpips", dict(net="alex")), ("lpips", dict(net="vgg")), ("niqe", dict(statistics="file.npz"))]
-    for _, *images, _ in quick_metrics[1:]:   # the first call tries the file of statistics
-        for image in images:
-            assert image.shape == (1, 32, 32, 3) and image.dtype == np.float32
+    options = [dict(channel=channel, **cut) for channel in ("rgb", "y") for _ in range(2)]   # the floor and the model
+    assert [(name, given) for name, *_, given in called] == [
+        *(("psnr", given) for given in options), *(("ssim", given) for given in options),
+        ("lpips", dict(net="alex")), ("lpips", dict(net="vgg")), *[("niqe", dict(statistics="file.npz"))] * 2]
+    for name, result, *target, _ in called:
+        assert result.shape == ((2 if name == "lpips" else 1), 32, 32, 3)   # LPIPS sees the target once for both
+        for image in (result, *target):
+            assert image.dtype == np.float32
             np.testing.assert_allclose(image * 255, np.round(image * 255), atol=1e-4)
+        assert not target or target[0].shape == (1, 32, 32, 3)
 
 
 def test_a_metric_that_cannot_be_computed_is_nan_and_warned_of(model, quick_metrics, monkeypatch, caplog):
@@ -175,7 +179,7 @@ def test_grey_pictures_are_measured_as_rgb(quick_metrics):
     variables = {"params": {"kernels": {"bias": jnp.array([[0.1]])}}}
     rows = measure(net, variables, SuperResolution(2), pictures((32, 32), channels=1), [[0.0], [1.0]]).rows
     assert [row["alpha_strength"] for row in rows] == [None, 0.0, 1.0]
-    assert {image.shape for _, *images, _ in quick_metrics for image in images} == {(1, 32, 32, 3)}
+    assert {image.shape[1:] for _, *images, _ in quick_metrics for image in images} == {(32, 32, 3)}
 
 
 def test_the_files_hold_what_the_rows_say(model, tmp_path, capsys):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from dynjax.evaluation import alpha_points
-from dynjax.evaluation.sizes import FewSizes, bucket, pad_to_bucket
+from dynjax.evaluation.sizes import FewSizes, pad_to_bucket
 
 
 def test_two_names_run_along_the_edge_from_the_first_to_the_second():
@@ -32,16 +32,6 @@ def test_one_point_along_an_edge_is_refused():
         alpha_points(("a", "b"), 1)
     with pytest.raises(ValueError, match="no names"):
         alpha_points((), 3)
-
-
-def test_buckets_hold_their_sizes_and_are_few():
-    sizes = np.arange(1, 2049)
-    padded = np.array([bucket(size) for size in sizes])
-    assert sorted(set(padded[:512])) == [16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512]
-    assert (padded >= sizes).all()
-    assert [bucket(size) for size in set(padded)] == list(set(padded))
-    assert (padded[64:] < 1.25 * sizes[64:]).all()
-    assert len(set(padded)) == 24
 
 
 def test_padding_mirrors_at_the_bottom_and_right_however_small_the_picture():

@@ -1,4 +1,5 @@
 """LPIPS against the official program: values, layers, map, published figures; its gradient."""
+import importlib
 import json
 
 import jax
@@ -9,6 +10,7 @@ from PIL import Image
 
 from dynjax.metrics import lpips, lpips_distance, lpips_map, lpips_terms, lpips_weights
 
+lpips_module = importlib.import_module("dynjax.metrics.lpips")      # the package's name lpips is the function
 PAIRS = ("chelsea_noise25", "coffee_blur", "astro_jpeg10")
 RNG = np.random.default_rng(0)
 
@@ -71,6 +73,59 @@ def test_batch_equality_and_grey():
     np.testing.assert_allclose(lpips(grey, b[..., :1]), lpips(grey.repeat(3, -1), b[..., :1].repeat(3, -1)), rtol=1e-6)
 
 
+@pytest.mark.parametrize("net, sizes", [("alex", [(31, 31), (47, 33)]), ("vgg", [(31, 47)])])
+def test_padding_changes_no_value(net, sizes):
+    """Against the distance of the same pictures without padding, by a program of their size."""
+    weights, plain = lpips_weights(net), jax.jit(lpips_distance, static_argnames="net")
+    for size in sizes:
+        a, b = np.random.default_rng(size).random((2, 2, *size, 3)).astype(np.float32)
+        np.testing.assert_allclose(lpips(a, b, net=net), plain(weights, a, b, net=net), atol=1e-6, rtol=0)
+
+
+def test_one_target_for_many_is_looked_at_once(monkeypatch):
+    looked_at = []
+    target = lpips_module._target
+    monkeypatch.setattr(lpips_module, "_target", lambda *given, **net: looked_at.append(given) or target(*given, **net))
+    a, b = np.random.default_rng(1).random((2, 3, 33, 40, 3)).astype(np.float32)
+    once = lpips(a, b[:1])
+    assert len(looked_at) == 1 and looked_at[0][1].shape == (1, 48, 48, 3)
+    np.testing.assert_allclose(once, lpips(a, b[:1].repeat(3, 0)), atol=1e-7)
+    assert np.ptp(once) > 1e-4
+    grey = a[..., :1]
+    np.testing.assert_allclose(lpips(grey, grey[1:2])[1], 0, atol=1e-10)
+
+
+@pytest.mark.parametrize("count, targets, parts", [(5, 5, [2, 2, 2]), (5, 1, [2, 2, 2]), (4, 4, [2, 2]), (1, 1, [1]),
+                                                   (0, 0, []), (0, 1, [])])
+def test_large_batches_are_computed_in_equal_parts(monkeypatch, count, targets, parts):
+    """By stand-ins: features are the picture's mean, the distance their difference."""
+    seen = []
+    monkeypatch.setattr(lpips_module, "PART", 2 * 48 * 64 + 1)
+    monkeypatch.setattr(lpips_module, "_target", lambda weights, images, size, net: images.sum((1, 2, 3)))
+    monkeypatch.setattr(lpips_module, "_distances", lambda weights, images, size, target, net: (
+        seen.append(len(images)) or images.sum((1, 2, 3)) - target))
+    a, b = np.arange(5)[:count], 10.0 ** np.arange(5)[:targets]
+    whole = lambda values: np.broadcast_to(values.reshape(-1, 1, 1, 1), (len(values), 35, 50, 3)).astype(np.float32)
+    np.testing.assert_allclose(lpips(whole(a), whole(b)) / (35 * 50 * 3), a - b, rtol=1e-6)
+    assert seen == parts
+
+
+def test_many_sizes_compile_few_programs():
+    compiled = []
+    for program in (lpips_module._target, lpips_module._distances):
+        program.clear_cache()
+    listener = lambda event, duration, **_: compiled.append(event) if "backend_compile" in event else None
+    jax.monitoring.register_event_duration_secs_listener(listener)
+    try:
+        for size in [(33, 49), (34, 50), (48, 64), (41, 57), (44, 55), (33, 64), (45, 49)]:
+            a = np.full((2, *size, 1), 0.5, np.float32)
+            lpips(a, a[:1])
+            lpips(jax.device_put(a.repeat(3, -1)), a[:1].repeat(3, -1))
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listener)
+    assert len(compiled) == 2      # the target's features and the distances from them
+
+
 def test_gradient_is_the_slope_and_finite_where_features_vanish():
     weights = lpips_weights("alex")
     value_and_gradient = jax.jit(jax.value_and_grad(lambda a, weights, b: lpips_distance(weights, a, b, net="alex")[0]))
@@ -99,10 +154,13 @@ def test_sentences():
     for x, y, net, said in (
             (a, a, "squeeze", "net='squeeze'; wanted 'alex' or 'vgg'"),
             (a, a[:, 1:], "alex", r"shapes \(1, 40, 40, 3\) and \(1, 39, 40, 3\)"),
+            (a, np.concatenate([a, a]), "alex", r"one target \[1, H, W, C\]"),
             (a[0], a[0], "alex", r"wanted two equal shapes \[B, H, W, C\]"),
             (a.astype(np.uint8), a, "alex", "got uint8; wanted arrays of floats"),
             (a[:, :20], a[:, :20], "alex", "pictures of 20 x 40, of which nothing is left at pool2")):
         with pytest.raises(ValueError, match=said):
             lpips(x, y, net=net)
+    with pytest.raises(ValueError, match=r"shapes \(2, 40, 40, 3\) and \(1, 40, 40, 3\); wanted two equal .* 1: add"):
+        lpips_distance(lpips_weights("alex"), np.concatenate([a, a]), a, net="alex")
     with pytest.raises(ValueError, match="wanted lpips_distance"):
         jax.jit(lpips)(a, a)

@@ -71,6 +71,34 @@ def test_conv_is_before_the_activation_and_nothing_deeper_is_there():
     np.testing.assert_array_equal(features["relu2_2"], np.maximum(features["conv2_2"], 0))
 
 
+@pytest.mark.parametrize("module, deepest", [(VGG16, "pool5"), (AlexNet, "relu5")])
+def test_sizes_are_those_of_the_features(module, deepest):
+    net = module(layers=(deepest,), widths=(1,) * 5)
+    net = net.clone(layers=tuple(layer.name for layer in net.needed()))
+    for height, width in zip(range(32, 71, 3), range(70, 31, -3), strict=True):
+        x = jax.ShapeDtypeStruct((1, height, width, 3), jnp.float32)
+        features, _ = jax.eval_shape(net.init_with_output, jax.random.key(0), x)
+        assert net.sizes(height, width) == {name: value.shape[1:3] for name, value in features.items()}
+
+
+@pytest.mark.parametrize("module, layers", [(VGG16, ("relu1_2", "pool1", "conv2_1", "pool2", "conv3_3", "pool3")),
+                                            (AlexNet, ("conv1", "relu1", "pool1", "conv2", "pool2", "relu5"))])
+def test_a_padded_picture_has_its_own_features_and_zeros_beyond(module, layers):
+    net = module(layers, widths=(2, 3, 2, 3, 2))
+    rng = np.random.default_rng(0)
+    shapes = jax.eval_shape(net.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32))
+    variables = jax.tree.map(lambda leaf: rng.normal(0.2, 0.3, leaf.shape).astype(np.float32), shapes)
+    apply = jax.jit(net.apply)
+    for height, width in ((33, 46), (47, 64)):
+        x = rng.normal(0, 1, (1, 64, 64, 3)).astype(np.float32)        # not even zeros beyond
+        plain = apply(variables, x[:, :height, :width])
+        for name, found in apply(variables, x, (height, width)).items():
+            rows, columns = plain[name].shape[1:3]
+            wanted = np.zeros_like(found)
+            wanted[:, :rows, :columns] = plain[name]
+            np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
 @pytest.mark.parametrize("module, pool, size", [(VGG16, "pool1", 2), (AlexNet, "pool1", 3)])
 def test_max_pool_and_its_gradient(module, pool, size):
     x = RNG.permutation(10 * 13 * 2).reshape(1, 10, 13, 2).astype(np.float32)     # no ties

@@ -98,13 +98,13 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
             found.padded.append(name)
         outputs = _outputs(tunable, variables, task, name, fitted, example["target"], alphas, names, chunk)
         baselines = task.baselines(example)
-        results = [(method, {}, result) for method, result in baselines.items()]
-        results += [(METHOD, dict(zip(names, map(float, alpha), strict=True)), output)
-                    for alpha, output in zip(alphas, outputs, strict=True)]
-        rows = [{"image": name, "method": method, **{ALPHA + key: point.get(key) for key in names},
-                 **quality(result, example["target"], border=task.border, niqe_statistics=niqe_statistics,
-                           name=f"{name} ({point_text(point) or method})")}
-                for method, point, result in results]
+        points = [(method, {}) for method in baselines]
+        points += [(METHOD, dict(zip(names, map(float, alpha), strict=True))) for alpha in alphas]
+        values = quality([*baselines.values(), *outputs], example["target"], border=task.border,
+                         names=[f"{name} ({point_text(point) or method})" for method, point in points],
+                         niqe_statistics=niqe_statistics)
+        rows = [{"image": name, "method": method, **{ALPHA + key: point.get(key) for key in names}, **measured}
+                for (method, point), measured in zip(points, values, strict=True)]
         found.rows.extend(rows)
         if len(found.kept) < keep:
             found.kept.append(Picture(name, rows, _eight_bit(example["input"]), _eight_bit(example["target"]),

@@ -1,4 +1,4 @@
-"""All metrics of one picture, by the conventions that stand in the table's header."""
+"""All metrics of the results for one picture, by the conventions that stand in the table's header."""
 import logging
 
 import numpy as np
@@ -8,39 +8,41 @@ from dynjax import metrics
 log = logging.getLogger("dynjax.evaluation")
 
 
-def quality(result, target, *, border, niqe_statistics=None, name="the picture"):
-    """Measures one picture against another.
+def quality(results, target, *, border, names, niqe_statistics=None):
+    """Measures several results for one picture against it.
 
     PSNR and SSIM on RGB and on Y without `border` pixels on every side, LPIPS and NIQE on the whole picture; all after
     rounding to 8 bits. Grey pictures are measured as RGB with three equal channels. A metric that needs a larger
-    picture is NaN, with a warning of the logger "dynjax.evaluation" that names the picture.
+    picture is NaN, with a warning of the logger "dynjax.evaluation" that names the result.
 
-    LPIPS compiles a program a size, because padding would change its value: 0.25 s for VGG16 against 0.3 s (96 x 128
-    pixels) to 3.6 s (300 x 451) for one comparison on two CPU cores.
+    LPIPS takes nearly all of the time; it looks at the target once for all results.
 
     Args:
-      result: [H, W, 3] or [H, W, 1]; clipped to [0, 1].
+      results: A pictures [H, W, 3] or [H, W, 1]; clipped to [0, 1].
       target: of the same shape.
       border: pixels left out on every side.
+      names: what to call the results in warnings, A of them.
       niqe_statistics: file of pristine statistics; without one there is no NIQE.
-      name: what to call the picture in warnings.
 
     Returns:
-      {"psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg"[, "niqe"]: float}.
+      A times {"psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg"[, "niqe"]: float}.
     """
-    result, target = (_eight_bit_rgb(image)[None] for image in (result, target))
+    results = np.stack([_eight_bit_rgb(result) for result in results])
+    target = _eight_bit_rgb(target)[None]
+    one_by_one = lambda metric: lambda: [value for result in results for value in metric(result[None])]
     cut = dict(border=border, quantize=True)
-    values = {
-        "psnr_rgb": lambda: metrics.psnr(result, target, channel="rgb", **cut),
-        "psnr_y": lambda: metrics.psnr(result, target, channel="y", **cut),
-        "ssim_rgb": lambda: metrics.ssim(result, target, channel="rgb", **cut),
-        "ssim_y": lambda: metrics.ssim(result, target, channel="y", **cut),
-        "lpips_alex": lambda: metrics.lpips(result, target, net="alex"),
-        "lpips_vgg": lambda: metrics.lpips(result, target, net="vgg"),
+    columns = {
+        "psnr_rgb": one_by_one(lambda result: metrics.psnr(result, target, channel="rgb", **cut)),
+        "psnr_y": one_by_one(lambda result: metrics.psnr(result, target, channel="y", **cut)),
+        "ssim_rgb": one_by_one(lambda result: metrics.ssim(result, target, channel="rgb", **cut)),
+        "ssim_y": one_by_one(lambda result: metrics.ssim(result, target, channel="y", **cut)),
+        "lpips_alex": lambda: metrics.lpips(results, target, net="alex"),
+        "lpips_vgg": lambda: metrics.lpips(results, target, net="vgg"),
     }
     if niqe_statistics is not None:
-        values["niqe"] = lambda: metrics.niqe(result, statistics=niqe_statistics)
-    return {metric: _value(compute, metric, name) for metric, compute in values.items()}
+        columns["niqe"] = one_by_one(lambda result: metrics.niqe(result, statistics=niqe_statistics))
+    columns = {metric: _values(compute, metric, names) for metric, compute in columns.items()}
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def check_statistics(niqe_statistics):
@@ -63,9 +65,10 @@ def _eight_bit_rgb(image):
     return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
 
 
-def _value(compute, metric, name):
+def _values(compute, metric, names):
     try:
-        return float(np.asarray(compute())[0])
+        return [float(value) for value in compute()]
     except ValueError as error:
-        log.warning("no %s of %s: %s", metric, name, error)
-        return float("nan")
+        for name in names:
+            log.warning("no %s of %s: %s", metric, name, error)
+        return [float("nan")] * len(names)

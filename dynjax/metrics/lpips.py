@@ -1,10 +1,12 @@
 """Learned perceptual distance LPIPS, version 0.1; lower is better."""
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dynjax.image.buckets import bucket
 from dynjax.networks.vgg import TRUNKS, imagenet_normalise, lpips_package_arrays, trunk_variables
 
 LAYERS = {
@@ -12,17 +14,20 @@ LAYERS = {
     "vgg": ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"),
 }
 TRUNK_NAMES = {"alex": "alexnet", "vgg": "vgg16"}
+PART = 2**20      # pixels at once; VGG16 holds one to two kilobytes for each
 
 
 def lpips(a, b, *, net="alex"):
     """LPIPS v0.1 per image on RGB, no border cut, no rounding: 0 for equal pictures, lower is better.
 
-    The learned distance of Zhang et al. 2018. Compiled once for each shape; inside jit, or as a loss, use
-    `lpips_distance`.
+    The learned distance of Zhang et al. 2018. Pictures are padded to one of a few sizes (`dynjax.image.buckets`) and
+    what lies outside is kept out of every layer, so that many sizes compile few programs and the values stay those of
+    the pictures alone. Large batches are computed in parts. Inside jit, or as a loss, use `lpips_distance`.
 
     Args:
-      a, b: floats in [0, 1], [B, H, W, C] with C = 3 or 1 (grey, repeated), numpy or JAX; 31 pixels a side or more
-        for "alex", 16 for "vgg".
+      a: floats in [0, 1], [B, H, W, C] with C = 3 or 1 (grey, repeated), numpy or JAX; 31 pixels a side or more for
+        "alex", 16 for "vgg".
+      b: as `a`, or [1, H, W, C]: one target for all pictures of `a`, whose features are computed once.
       net: "alex" (what papers report) or "vgg".
 
     Returns:
@@ -35,9 +40,20 @@ def lpips(a, b, *, net="alex"):
     if isinstance(a, jax.core.Tracer) or isinstance(b, jax.core.Tracer):
         raise ValueError("lpips got a traced array but answers in numpy; wanted lpips_distance(weights, a, b) inside "
                          "jit, with lpips_weights(net) handed in as an argument.")
-    _check(a, b, net)
+    _check(a, b, net, one_target=True)
+    height, width = a.shape[1:3]
+    _trunk(net).check_size(height, width)
+    a, b = np.asarray(a), np.asarray(b)
+    weights, size = _on_device(net), np.array([height, width], np.int32)
+    distances, part, target = np.empty(len(a), np.float32), _part(*a.shape[:3]), None
     with jax.default_matmul_precision("highest"):      # accelerators round products to fewer bits by default
-        return np.asarray(_compiled(_on_device(net), _as_float32(a), _as_float32(b), net=net))
+        for start in range(0, len(a), part):
+            start = min(start, len(a) - part)          # the last part overlaps rather than be another program
+            now = slice(start, start + part)
+            if target is None or len(b) > 1:
+                target = _target(weights, _padded(b[now] if len(b) > 1 else b), size, net=net)
+            distances[now] = _distances(weights, _padded(a[now]), size, target, net=net)
+    return distances
 
 
 def lpips_weights(net):
@@ -92,10 +108,17 @@ def lpips_map(weights, a, b, *, net):
 def _differences(weights, a, b, net):
     """{layer: [B, h, w]}: squared differences of unit features, summed over channels with the learned weights."""
     _check(a, b, net)
-    trunk = TRUNKS[TRUNK_NAMES[net]](layers=LAYERS[net])
-    features = [trunk.apply(weights["trunk"], imagenet_normalise(_as_rgb(x))) for x in (a, b)]
-    return {layer: jnp.einsum("bhwc,c->bhw", (_unit(features[0][layer]) - _unit(features[1][layer])) ** 2,
-                              weights["linear"][layer]) for layer in LAYERS[net]}
+    return _compare(weights, *(_features(weights, images, net) for images in (a, b)))
+
+
+def _features(weights, images, net, size=None):
+    """{layer: [B, h, w, C]}: features of length 1 over channels; of the first rows and columns alone with `size`."""
+    features = _trunk(net).apply(weights["trunk"], imagenet_normalise(_as_rgb(images)), size)
+    return {layer: _unit(features[layer]) for layer in LAYERS[net]}
+
+
+def _compare(weights, a, b):
+    return {layer: jnp.einsum("bhwc,c->bhw", (a[layer] - b[layer]) ** 2, weights["linear"][layer]) for layer in a}
 
 
 def _unit(features):
@@ -111,8 +134,22 @@ def _as_rgb(images):
     return jnp.repeat(images, 3, -1) if images.shape[-1] == 1 else images
 
 
-def _as_float32(images):
-    return images if isinstance(images, jax.Array) else np.asarray(images, np.float32)
+def _part(count, height, width):
+    """How many of `count` pictures to compute at once, for the parts to be equal and none of more than PART pixels."""
+    most = max(1, PART // (bucket(height) * bucket(width)))
+    return max(1, math.ceil(count / max(1, math.ceil(count / most))))
+
+
+def _padded(images):
+    """numpy float32 RGB with zeros at the bottom and right, up to the size of the bucket."""
+    count, height, width, _ = images.shape
+    padded = np.zeros((count, bucket(height), bucket(width), 3), np.float32)
+    padded[:, :height, :width] = images
+    return padded
+
+
+def _trunk(net):
+    return TRUNKS[TRUNK_NAMES[net]](layers=LAYERS[net])
 
 
 @functools.lru_cache(maxsize=2)
@@ -120,7 +157,17 @@ def _on_device(net):
     return jax.device_put(lpips_weights(net))
 
 
-_compiled = jax.jit(lpips_distance, static_argnames="net")
+@functools.partial(jax.jit, static_argnames="net")
+def _target(weights, images, size, *, net):
+    return _features(weights, images, net, size)
+
+
+@functools.partial(jax.jit, static_argnames="net")
+def _distances(weights, images, size, target, *, net):
+    """[B]: the mean of each layer over the true size, beyond which both features and so the differences are zero."""
+    sizes = _trunk(net).sizes(*size)
+    differences = _compare(weights, _features(weights, images, net, size), target)
+    return sum(values.sum((1, 2)) / (sizes[layer][0] * sizes[layer][1]) for layer, values in differences.items())
 
 
 def _check_net(net):
@@ -128,12 +175,13 @@ def _check_net(net):
         raise ValueError(f"lpips got net={net!r}; wanted 'alex' or 'vgg'.")
 
 
-def _check(a, b, net):
+def _check(a, b, net, one_target=False):
     _check_net(net)
     for images in (a, b):
         if not isinstance(images, np.ndarray | jax.Array) or not jnp.issubdtype(images.dtype, jnp.floating):
             kind = getattr(images, "dtype", type(images).__name__)
             raise ValueError(f"lpips got {kind}; wanted arrays of floats in [0, 1]: divide 8-bit values by 255.")
-    if a.shape != b.shape or a.ndim != 4 or a.shape[-1] not in (1, 3):
+    equal = a.shape == b.shape or (one_target and b.shape == (1, *a.shape[1:]))
+    if not equal or a.ndim != 4 or a.shape[-1] not in (1, 3):
         raise ValueError(f"lpips got pictures of shapes {a.shape} and {b.shape}; wanted two equal shapes [B, H, W, C], "
-                         "C = 3 or 1: add image[None] for one picture.")
+                         f"C = 3 or 1{', or one target [1, H, W, C]' * one_target}: add image[None] for one picture.")

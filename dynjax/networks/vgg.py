@@ -40,6 +40,10 @@ class Layer(NamedTuple):
     padding: int = 0
     channels: int = 0
 
+    def side_after(self, side):
+        """Rows or columns that come out of `side` of them; none or a negative number where the window never fits."""
+        return (side + 2 * self.padding - self.window) // self.stride + 1
+
 
 class _Trunk(nn.Module):
     """What the three have in common: running down the list of layers to the deepest wanted one."""
@@ -58,15 +62,29 @@ class _Trunk(nn.Module):
                              f"{', '.join(names)}.")
         return plan[:1 + max(map(names.index, self.layers))]
 
+    def sizes(self, height, width):
+        """{layer name: (rows, columns)} of the features of a picture of this size; also of traced integers."""
+        sizes, size = {}, (height, width)
+        for layer in self.needed():
+            sizes[layer.name] = size = tuple(layer.side_after(side) for side in size)
+        return sizes
+
+    def check_size(self, height, width):
+        """A ValueError for pictures so small that nothing is left of them on the way."""
+        for name, size in self.sizes(height, width).items():
+            if min(size) < 1:
+                raise ValueError(f"{type(self).__name__} got pictures of {height} x {width}, of which nothing is left "
+                                 f"at {name}; wanted larger ones, or less deep layers than {self.layers}.")
+
     @nn.compact
-    def __call__(self, x):
+    def __call__(self, x, size=None):
         if x.ndim != 4 or x.shape[-1] != 3:
             raise ValueError(f"{type(self).__name__} got shape {x.shape}; wanted normalised RGB, [B, H, W, 3].")
-        features, shape = {}, x.shape
+        self.check_size(*x.shape[1:3])
+        features, sizes = {}, None
+        if size is not None:
+            sizes, x = self.sizes(*size), _only_inside(x, size)
         for layer in self.needed():
-            if min(x.shape[1:3]) + 2 * layer.padding < layer.window:
-                raise ValueError(f"{type(self).__name__} got pictures of {shape[1]} x {shape[2]}, of which nothing is "
-                                 f"left at {layer.name}; wanted larger ones, or less deep layers than {self.layers}.")
             if layer.channels:
                 x = nn.Conv(layer.channels, (layer.window,) * 2, (layer.stride,) * 2, layer.padding,
                             name=layer.name)(x)
@@ -74,6 +92,8 @@ class _Trunk(nn.Module):
                 x = nn.relu(x)
             else:
                 x = _max_pool(x, layer.window)
+            if size is not None and not layer.name.startswith("relu"):      # which leaves zeros as they are
+                x = _only_inside(x, sizes[layer.name])
             if layer.name in self.layers:
                 features[layer.name] = x
         return features
@@ -84,6 +104,11 @@ class VGG16(_Trunk):
 
     Called with pictures [B, H, W, 3] from `imagenet_normalise`, returns {name: features [B, h, w, C]} for `layers`,
     and computes (and has parameters) no further than the deepest of them.
+
+    One program for pictures of many sizes: called with (x, (height, width)), integers that may be traced, it takes
+    what stands in the first `height` rows and `width` columns of x for the whole picture. The features of that picture
+    alone stand in the first rows and columns of what comes out (how many: `sizes`), zeros beyond them. A picture that
+    is too small can then not be refused: `check_size` does so beforehand.
 
     Attributes:
       layers: wanted ones of conv1_1 (before the activation), relu1_1, ..., pool1, conv2_1, ..., pool5.
@@ -215,6 +240,12 @@ def _vgg_plan(convolutions, widths):
                      Layer(f"relu{stage}_{number}", len(plan) + 1)]
         plan.append(Layer(f"pool{stage}", len(plan), 2, 2))
     return plan
+
+
+def _only_inside(x, size):
+    """[B, H, W, C] with zeros beyond the first size[0] rows and size[1] columns, as if the padding began there."""
+    inside = (jnp.arange(x.shape[1]) < size[0])[:, None] & (jnp.arange(x.shape[2]) < size[1])[None, :]
+    return jnp.where(inside[None, :, :, None], x, 0)
 
 
 def _max_pool(x, window):
