@@ -84,6 +84,7 @@ def test_padding_changes_no_value(net, sizes):
 
 def test_one_target_for_many_is_looked_at_once(monkeypatch):
     looked_at = []
+    monkeypatch.setattr(lpips_module, "PART", 2 * 48 * 48)      # three pictures in two parts
     target = lpips_module._target
     monkeypatch.setattr(lpips_module, "_target", lambda *given, **net: looked_at.append(given) or target(*given, **net))
     a, b = np.random.default_rng(1).random((2, 3, 33, 40, 3)).astype(np.float32)

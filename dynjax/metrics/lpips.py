@@ -14,7 +14,7 @@ LAYERS = {
     "vgg": ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"),
 }
 TRUNK_NAMES = {"alex": "alexnet", "vgg": "vgg16"}
-PART = 2**20      # pixels at once; VGG16 holds one to two kilobytes for each
+PART = 2**18      # pixels at once, for each of which VGG16 holds one to two kilobytes; more at once is not faster
 
 
 def lpips(a, b, *, net="alex"):
