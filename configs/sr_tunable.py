@@ -18,10 +18,10 @@ def get_config(preset="default"):
         network=dict(name="EDSR", features=32, blocks=12, scale=4, upsampler="direct"),
         tunable=dict(kernels=config_dict.placeholder(int), phi="affine", hidden=(), fixed=()),
         # One alpha for every group of images of a batch; stretched, so that both ends are often hit.
-        alpha=dict(names=("fidelity", "perceptual"), sampler="simplex", stretch=0.3, group_size=4),
+        alpha=dict(names=("fidelity", "perceptual"), sampler="simplex", stretch=0.35, group_size=4),
         objectives=dict(
             fidelity=dict(weight=1.0, terms=dict(l1=1.0)),
-            perceptual=dict(weight=1.0, terms=dict(l1=1.0, lpips=dict(scale=0.02, net="alex")))),
+            perceptual=dict(weight=1.0, terms=dict(l1=0.3, lpips=dict(scale=0.03, net="alex")))),
         critic=dict(name="", learning_rate=1e-4, features=64, stages=5),
         data=dict(source="samples", split="train", patch_size=96, crops_per_image=1, flips=True,
                   scales=(1.0, 0.7, 0.5, 0.35), permute_channels=True, cache="auto", threads=2),
