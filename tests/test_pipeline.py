@@ -113,6 +113,14 @@ class Counting(PictureSource):
         return PICTURES[index]
 
 
+@pytest.mark.parametrize("word, same", [("True", True), ("all", True), ("False", False), ("none", False),
+                                        ("Auto", "auto")])
+def test_cache_may_be_a_word_from_a_command_line(word, same):
+    limits = [training_batches(PICTURES, batch_size=1, patch_size=PATCH, seed=0, threads=0, cache=cache)
+              .crops.pictures.limit for cache in (word, same)]
+    assert limits[0] == limits[1]
+
+
 def test_cache_and_shared_pictures_save_decoding():
     kept, shared, none = Counting(), Counting(), Counting()
     batches(14, source=kept, scales=(1.0, 0.7))
@@ -218,7 +226,8 @@ def test_no_usable_picture_is_said_at_once(tmp_path):
     ({"scales": (1.5,)}, r"scales=\(1\.5,\); wanted factors above 0 and up to 1"),
     ({"shard": (0, 4)}, r"batch_size=6 and shard=\(0, 4\); .*a multiple of count"),
     ({"shard": (2, 2)}, "index < count"),
-    ({"cache": "all"}, "cache='all'; wanted 'auto', True or False"),
+    ({"cache": "some"}, r"cache='some'; wanted 'auto', True \('all'\) or False \('none'\)"),
+    ({"cache": [1]}, r"cache=\[1\]; wanted"),
 ])
 def test_options_out_of_range(options, words):
     with pytest.raises(ValueError, match=words):
@@ -237,6 +246,12 @@ def test_evaluation_images_come_whole_once_and_in_order(mixed_folder, caplog):
         assert image.dtype == np.float32
         np.testing.assert_array_equal(image, picture / np.float32(255))
     assert "b.png" in caplog.text
+
+
+def test_evaluation_images_name_what_could_not_be_read(mixed_folder):
+    images = evaluation_images(open_folder(mixed_folder))
+    assert next(images)[0] == "a" and images.left_out == []
+    assert len(list(images)) == 2 and images.left_out == ["b"]
 
 
 def test_a_picture_found_too_small_by_two_threads_is_named_once(caplog):

@@ -12,6 +12,10 @@ import numpy as np
 from dynjax.data.picture_cache import PictureCache
 from dynjax.files.pictures import PictureError
 
+# Bytes, by what `cache` says as lower-case text: flags hand over "True" for True.
+CACHE_LIMITS = {"auto": 2 ** 30, "true": float("inf"), "all": float("inf"), "1": float("inf"),
+                "false": 0, "none": 0, "0": 0}
+
 
 def training_batches(source, *, batch_size, patch_size, seed, start_step=0, crops_per_image=1, flips=True,
                      scales=(1.0,), permute_channels=False, cache="auto", threads=None, shard=(0, 1)):
@@ -33,7 +37,8 @@ def training_batches(source, *, batch_size, patch_size, seed, start_step=0, crop
         the crop is cut. A factor that would make it smaller than the patch is not drawn (nor reduced at all where
         every factor would).
       permute_channels: whether the three channels are put into a random order.
-      cache: keep decoded and reduced pictures in memory: "auto" up to 1 GiB, True all of them, False none.
+      cache: keep decoded and reduced pictures in memory: "auto" up to 1 GiB, True or "all" all of them, False or
+        "none" none; "true" and "false" as a command line gives them, in capitals or not.
       threads: that load ahead; by default one a core, at most 8. 0 loads when a batch is asked for.
       shard: (index, count): this host's contiguous slice of every global batch.
 
@@ -50,19 +55,40 @@ def training_batches(source, *, batch_size, patch_size, seed, start_step=0, crop
 
 
 def evaluation_images(source):
-    """Yields (name, float32 [H, W, 3] in [0, 1]) for each picture once; unreadable ones are warned of and left out.
+    """Gives each picture once, as (name, float32 [H, W, 3] in [0, 1]); unreadable ones are warned of and left out.
+
+    Returns:
+      An iterator. Its `left_out` lists the names of the pictures that could not be read so far.
 
     Raises:
-      PictureError: none of the pictures can be read.
+      ValueError: the source is empty; PictureError, at the end, none of the pictures can be read.
     """
-    pictures, found = PictureCache(source, smallest=1, limit=0), False
-    for index in range(len(source)):
-        picture = pictures.load(index)
-        if picture is not None:
-            found = True
-            yield pictures.name(index), picture.astype(np.float32) / 255
-    if not found:
-        raise PictureError(pictures.nothing_usable())
+    return EvaluationImages(source)
+
+
+class EvaluationImages:
+    """Iterator over whole pictures, as `evaluation_images` describes it."""
+
+    def __init__(self, source):
+        self.pictures, self.left_out = PictureCache(source, smallest=1, limit=0), []
+        self._next = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        while self._next < len(self.pictures):
+            index, self._next = self._next, self._next + 1
+            picture = self.pictures.load(index)
+            if picture is not None:
+                return self.pictures.name(index), picture.astype(np.float32) / 255
+            self.left_out.append(self.pictures.name(index))
+        if len(self.left_out) == len(self.pictures):
+            raise PictureError(self.pictures.nothing_usable())
+        raise StopIteration
+
+    def __length_hint__(self):
+        return len(self.pictures) - self._next
 
 
 class TrainingBatches:
@@ -111,15 +137,15 @@ class CropBatches:
         if not 0 <= index < count or batch_size % count:
             raise ValueError(f"training_batches got batch_size={batch_size} and shard={shard}; wanted (index, count) "
                              "with index < count and batch_size a multiple of count")
-        limits = {"auto": 2 ** 30, True: float("inf"), False: 0}
-        if cache not in limits:
-            raise ValueError(f"training_batches got cache={cache!r}; wanted 'auto', True or False")
+        limit = CACHE_LIMITS.get(str(cache).lower())
+        if limit is None:
+            raise ValueError(f"training_batches got cache={cache!r}; wanted 'auto', True ('all') or False ('none')")
         self.batch_size, self.patch_size, self.seed = batch_size, patch_size, seed
         self.crops_per_image = crops_per_image
         self.flips, self.scales, self.permute_channels = flips, scales, permute_channels
         share = batch_size // count
         self.examples = range(index * share, (index + 1) * share)
-        self.pictures = PictureCache(source, smallest=patch_size, limit=limits[cache])
+        self.pictures = PictureCache(source, smallest=patch_size, limit=limit)
         self.pictures.usable(0)   # says now, not in the middle of a run, that there is nothing to train on
 
     def __len__(self):
