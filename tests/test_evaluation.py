@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from dynjax import metrics
+from dynjax.data import evaluation_images, open_source
 from dynjax.evaluation import alpha_points, evaluate, mean_rows, measure
 from dynjax.files import read_picture
 from dynjax.image.resize import resize_bicubic
@@ -123,9 +125,25 @@ def test_a_metric_that_cannot_be_computed_is_nan_and_warned_of(model, quick_metr
 
     monkeypatch.setattr(metrics, "lpips", too_small)
     with caplog.at_level(logging.WARNING, "dynjax.evaluation"):
-        rows = measure(*model, SuperResolution(2), pictures((16, 16)), [[1.0, 0.0]]).rows
+        rows = measure(*model, SuperResolution(2), pictures((16, 16)), [[1.0, 0.0], [0.0, 1.0]]).rows
     assert all(math.isnan(row["lpips_vgg"]) and row["psnr_y"] >= 0 for row in rows)
-    assert "no lpips_alex of p0 (plain 1.00, bright 0.00): lpips wants 32 pixels" in caplog.text
+    # One warning a picture, not one a metric and result.
+    assert [record.getMessage() for record in caplog.records] == [
+        "p0 has no lpips_alex, lpips_vgg: lpips wants 32 pixels"]
+
+
+def test_pictures_too_small_for_every_metric_are_an_error_not_a_table_of_dashes(model, tmp_path):
+    with pytest.raises(ValueError, match="measure got 1 picture for which no metric has a value"):
+        evaluate(*model, SuperResolution(2), pictures((4, 4)), alphas=[[1.0, 0.0]], out=tmp_path, progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_pictures_that_cannot_be_read_are_named_with_those_left_out(model, quick_metrics, tmp_path):
+    for name, image in pictures((16, 16), (16, 16)):
+        Image.fromarray(np.round(image * 255).astype(np.uint8)).save(tmp_path / f"{name}.png")
+    (tmp_path / "p0.png").write_bytes((tmp_path / "p0.png").read_bytes()[:60])
+    found = measure(*model, SuperResolution(2), evaluation_images(open_source(f"folder:{tmp_path}")), [[1.0, 0.0]])
+    assert found.left_out == ["p0"] and {row["image"] for row in found.rows} == {"p1"}
 
 
 def test_pictures_that_the_task_cannot_use_are_left_out_and_named(model, quick_metrics):

@@ -69,7 +69,11 @@ def test_the_header_names_what_has_no_value_and_what_was_left_out(rows):
         each["niqe"] = math.nan if each["image"] == "b" else 5.0
     text = "\n".join(conventions(rows, border=0, left_out=["tiny"]))
     assert "NIQE has no value for 1 of 2 pictures (b)" in text
-    assert "1 pictures could not be used and are left out: tiny." in text
+    assert "1 picture could not be read or used and is left out: tiny." in text
+    assert "2 pictures could not be read or used and are left out: a, b." in conventions(rows, border=0,
+                                                                                         left_out=["a", "b"])[-1]
+    alone = "\n".join(conventions([row for row in rows if row["image"] == "b"], border=0, padded=["b"]))
+    assert "NIQE has no value for 1 of 1 picture (b)" in alone and "1 of 1 picture, those" in alone
     assert "There is no NIQE" not in text
     assert [mean["niqe"] for mean in mean_rows(rows)] == [5.0, 5.0, 5.0]
 

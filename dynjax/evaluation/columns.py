@@ -27,6 +27,11 @@ def metrics_of(rows):
     return [name for name in TITLES if name in rows[0]]
 
 
+def in_words(pictures):
+    """A number of pictures for a reader: "1 picture", "5 pictures"."""
+    return f"{pictures} picture" if pictures == 1 else f"{pictures} pictures"
+
+
 def value_text(metric, value):
     """A metric's value with as many decimals as are worth reading; "-" where it could not be computed."""
     return "-" if value != value else f"{value:.{DECIMALS.get(metric, OTHER_DECIMALS)}f}"

@@ -1,13 +1,14 @@
 """Measures a tunable model: every picture at every point of alpha, beside the task's untrained baselines."""
 import dataclasses
 import logging
+import math
 import operator
 import sys
 
 import jax
 import numpy as np
 
-from dynjax.evaluation.columns import ALPHA, alpha_names, point_text
+from dynjax.evaluation.columns import ALPHA, alpha_names, in_words, metrics_of, point_text
 from dynjax.evaluation.quality import check_statistics, quality
 from dynjax.evaluation.sizes import EXACT_SIZES, FewSizes
 from dynjax.tunable import grid
@@ -41,7 +42,7 @@ class Measurement:
         (None for a baseline), "psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg", and "niqe" where
         statistics were given.
       kept: the first pictures, as Picture.
-      left_out: names of the pictures that the task could not use, such as ones that are too small.
+      left_out: names of the pictures that could not be read or that the task could not use, such as too small ones.
       padded: names of the pictures whose input was padded, past the first few sizes.
     """
     rows: list
@@ -63,7 +64,8 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
       tunable: a wrapper with apply(variables, x, alpha), such as Tunable or DynamicNet.
       variables: the wrapper's.
       task: a dynjax.tasks.Task.
-      images: yields (name, clean picture float32 [H, W, C] in [0, 1]).
+      images: yields (name, clean picture float32 [H, W, C] in [0, 1]); may have `left_out`, names of those it could
+        not read, as `dynjax.data.evaluation_images` has it.
       alphas: [A, P] points of alpha; any real values.
       niqe_statistics: file of pristine statistics (niqe_pris_params.npz) for NIQE; without one there is no NIQE.
       seed: of the task's random degradations; picture i draws the same whatever the others are.
@@ -76,8 +78,8 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
       A Measurement.
 
     Raises:
-      ValueError: no pictures, none that the task can use, an output that is not finite or of another size than the
-        target, a wrong file of statistics.
+      ValueError: no pictures, none that the task can use or that is large enough for a metric, an output that is not
+        finite or of another size than the target, a wrong file of statistics.
     """
     check_statistics(niqe_statistics)
     alphas = np.asarray(alphas, np.float32)
@@ -100,8 +102,7 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
         baselines = task.baselines(example)
         points = [(method, {}) for method in baselines]
         points += [(METHOD, dict(zip(names, map(float, alpha), strict=True))) for alpha in alphas]
-        values = quality([*baselines.values(), *outputs], example["target"], border=task.border,
-                         names=[f"{name} ({point_text(point) or method})" for method, point in points],
+        values = quality([*baselines.values(), *outputs], example["target"], border=task.border, name=name,
                          niqe_statistics=niqe_statistics)
         rows = [{"image": name, "method": method, **{ALPHA + key: point.get(key) for key in names}, **measured}
                 for (method, point), measured in zip(points, values, strict=True)]
@@ -113,6 +114,10 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
     if not found.rows:
         raise ValueError(f"measure got no picture that can be used: {reason}. Give other pictures, such as "
                          "--data folder:PATH.")
+    if all(math.isnan(row[metric]) for row in found.rows for metric in metrics_of(found.rows)):
+        raise ValueError(f"measure got {in_words(len({row['image'] for row in found.rows}))} for which no metric has a "
+                         "value; the reasons are in the warnings above. Give larger pictures.")
+    found.left_out.extend(getattr(images, "left_out", ()))
     return found
 
 

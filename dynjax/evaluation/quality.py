@@ -8,12 +8,12 @@ from dynjax import metrics
 log = logging.getLogger("dynjax.evaluation")
 
 
-def quality(results, target, *, border, names, niqe_statistics=None):
+def quality(results, target, *, border, name, niqe_statistics=None):
     """Measures several results for one picture against it.
 
     PSNR and SSIM on RGB and on Y without `border` pixels on every side, LPIPS and NIQE on the whole picture; all after
     rounding to 8 bits. Grey pictures are measured as RGB with three equal channels. A metric that needs a larger
-    picture is NaN, with a warning of the logger "dynjax.evaluation" that names the result.
+    picture is NaN; one warning of the logger "dynjax.evaluation" names all such metrics of a picture.
 
     LPIPS takes nearly all of the time; it looks at the target once for all results.
 
@@ -21,7 +21,7 @@ def quality(results, target, *, border, names, niqe_statistics=None):
       results: A pictures [H, W, 3] or [H, W, 1]; clipped to [0, 1].
       target: of the same shape.
       border: pixels left out on every side.
-      names: what to call the results in warnings, A of them.
+      name: of the picture, for warnings.
       niqe_statistics: file of pristine statistics; without one there is no NIQE.
 
     Returns:
@@ -41,7 +41,11 @@ def quality(results, target, *, border, names, niqe_statistics=None):
     }
     if niqe_statistics is not None:
         columns["niqe"] = one_by_one(lambda result: metrics.niqe(result, statistics=niqe_statistics))
-    columns = {metric: _values(compute, metric, names) for metric, compute in columns.items()}
+    reasons = {}   # {why there is no value: metrics}
+    columns = {metric: _values(compute, metric, len(results), reasons) for metric, compute in columns.items()}
+    if reasons:
+        log.warning("%s has no %s", name, "; no ".join(f"{', '.join(without)}: {why}"
+                                                       for why, without in reasons.items()))
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
@@ -65,10 +69,9 @@ def _eight_bit_rgb(image):
     return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
 
 
-def _values(compute, metric, names):
+def _values(compute, metric, count, reasons):
     try:
         return [float(value) for value in compute()]
     except ValueError as error:
-        for name in names:
-            log.warning("no %s of %s: %s", metric, name, error)
-        return [float("nan")] * len(names)
+        reasons.setdefault(str(error), []).append(metric)
+        return [float("nan")] * count

@@ -3,7 +3,7 @@ import csv
 import io
 import math
 
-from dynjax.evaluation.columns import ALPHA, TITLES, metrics_of, value_text
+from dynjax.evaluation.columns import ALPHA, TITLES, in_words, metrics_of, value_text
 from dynjax.files import write_atomically
 
 
@@ -45,6 +45,7 @@ def conventions(rows, *, border, padded=(), left_out=()):
       rows: as `measure` gives them. border: the task's. padded, left_out: names of pictures, as a Measurement has them.
     """
     pictures = len({row["image"] for row in rows})
+    all_pictures = in_words(pictures)
     several = "the values of one picture" if pictures == 1 else f"means of the values of each of {pictures} pictures"
     lines = [
         f"The numbers are {several}; grid.csv has every picture.",
@@ -55,18 +56,19 @@ def conventions(rows, *, border, padded=(), left_out=()):
         "There is no NIQE: it needs a file of pristine statistics (niqe_pris_params.npz); name one with --niqe.",
     ]
     if padded:
-        lines.append(f"The inputs of {len(padded)} of {pictures} pictures, those past the first few sizes, were "
+        lines.append(f"The inputs of {len(padded)} of {all_pictures}, those past the first few sizes, were "
                      "extended at the bottom and right by their mirror image to one of a few sizes, and the results "
                      "cut back.")
     for metric in metrics_of(rows):
         missing = {row["image"] for row in rows if math.isnan(row[metric])}
         if missing:
-            lines.append(f"{TITLES[metric]} has no value for {len(missing)} of {pictures} pictures ({_some(missing)}), "
+            lines.append(f"{TITLES[metric]} has no value for {len(missing)} of {all_pictures} ({_some(missing)}), "
                          "mostly because they are too small; they are not in its means.")
         if any(math.isinf(row[metric]) for row in rows):
             lines.append(f"{TITLES[metric]} is inf where a result equals its target.")
     if left_out:
-        lines.append(f"{len(left_out)} pictures could not be used and are left out: {_some(left_out)}.")
+        verb = "is" if len(left_out) == 1 else "are"
+        lines.append(f"{in_words(len(left_out))} could not be read or used and {verb} left out: {_some(left_out)}.")
     return lines
 
 
