@@ -62,7 +62,28 @@ def test_built_from_what_a_config_says():
     ("simplx", r"alpha.sampler is 'simplx'; wanted one of uniform, simplex"),
     ([[1, 0, 0]], r"draws alpha of shape \(3,\); wanted \(2,\)"),
     ([1, 0], r"the fixed points of alpha have shape \(2,\)"),
+    ("[[1,0,0]]", r"draws alpha of shape \(3,\); wanted \(2,\)"),
+    ("[[1,0],[0", r"alpha.sampler is .*; wanted one of uniform, simplex, or a list of points such as"),
+    ("3", "alpha.sampler is '3'; wanted one of uniform"),
+    ([[1, 0], [0]], "the fixed points of alpha are .*; wanted numbers"),
+    (np.zeros((0, 2)), r"the fixed points of alpha have shape \(0, 2\)"),
 ])
 def test_samplers_that_do_not_fit_are_told(config, said):
     with pytest.raises(ValueError, match=said):
         build_sampler(config, 2)
+
+
+def test_stretching_is_for_the_named_samplers_only():
+    """Points are drawn as they were given, arrays of them too, and so is what a user's own function draws."""
+    inner = np.asarray([[0.3, 0.7], [0.7, 0.3]], np.float32)
+    for points in (inner, inner.tolist(), str(inner.tolist())):
+        alphas = draws(build_sampler(points, 2, stretch=0.5))
+        np.testing.assert_array_equal(np.unique(alphas[:, 0]), inner[:, 0])
+    own = lambda key: jnp.asarray([0.3, 0.7])
+    np.testing.assert_array_equal(build_sampler(own, 2, stretch=0.5)(KEYS[0]), own(None))
+    assert (draws(build_sampler("uniform", 2, stretch=0.5)) == 1).any()
+
+
+def test_points_come_as_text_from_a_flag():
+    alphas = draws(build_sampler("[[1,0],[0,1]]", 2))
+    np.testing.assert_array_equal(np.unique(alphas, axis=0), [[0, 1], [1, 0]])

@@ -1,8 +1,10 @@
 """How alpha is drawn in training: functions from a key to alpha [P]."""
+import ast
 from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def uniform(objectives):
@@ -17,8 +19,12 @@ def simplex(objectives):
 
 def fixed(points):
     """One of the given points [N, P], each as likely."""
-    points = jnp.asarray(points, jnp.float32)
-    if points.ndim != 2:
+    try:
+        points = jnp.asarray(np.asarray(points, np.float32))
+    except (TypeError, ValueError):
+        raise ValueError(f"the fixed points of alpha are {points!r}; wanted numbers (N, P), a list of "
+                         "points.") from None
+    if points.ndim != 2 or not len(points):
         raise ValueError(f"the fixed points of alpha have shape {points.shape}; wanted (N, P), a list of points.")
     return lambda key: points[jax.random.randint(key, (), 0, points.shape[0])]
 
@@ -42,23 +48,33 @@ def build_sampler(config, objectives, *, stretch=0.0):
     """A sampler from what a config says: "uniform", "simplex", points [N, P], or a function of the user's own.
 
     Args:
-      config: the name, the points (also {"fixed": points}), or a function key -> [P].
-      objectives: P. stretch: the amount to stretch by, 0 for none.
+      config: the name, the points (also {"fixed": points}, or as text, "[[1, 0], [0, 1]]"), or a function key -> [P].
+      objectives: P. stretch: the amount by which "uniform" and "simplex" are stretched, 0 for none. Points and
+        functions are drawn as they are.
 
     Raises:
       ValueError: an unknown name, or points of another length.
     """
     named = {"uniform": uniform, "simplex": simplex}
-    if callable(config):
-        sampler = config
-    elif isinstance(config, str):
-        if config not in named:
-            raise ValueError(f"alpha.sampler is {config!r}; wanted one of {', '.join(named)}, or a list of points.")
+    if isinstance(config, str) and config in named:
         sampler = named[config](objectives)
-    else:
-        sampler = fixed(config["fixed"] if isinstance(config, Mapping) else config)
+        return stretched(sampler, stretch, on_simplex=config == "simplex") if stretch else sampler
+    if isinstance(config, str):
+        config = _points_of_text(config, named)
+    sampler = config if callable(config) else fixed(config["fixed"] if isinstance(config, Mapping) else config)
     shape = jax.eval_shape(sampler, jax.random.key(0)).shape
     if shape != (objectives,):
         raise ValueError(f"alpha.sampler draws alpha of shape {shape}; wanted ({objectives},), one number for every "
                          "objective.")
-    return stretched(sampler, stretch, on_simplex=config == "simplex") if stretch else sampler
+    return sampler
+
+
+def _points_of_text(text, named):
+    try:
+        points = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError):
+        points = None
+    if not isinstance(points, list | tuple):
+        raise ValueError(f"alpha.sampler is {text!r}; wanted one of {', '.join(named)}, or a list of points such as "
+                         "[[1, 0], [0, 1]].")
+    return points
