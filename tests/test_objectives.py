@@ -175,3 +175,19 @@ def test_built_from_a_config(kind):
 def test_configs_that_do_not_fit_are_told(terms, said):
     with pytest.raises(ValueError, match=said):
         build_multi_loss({"a": {"terms": terms}})
+
+
+def test_scales_may_be_numpy_numbers():
+    loss = build_multi_loss({"a": {"weight": np.float32(2), "terms": {"l1": np.float32(0.5), "l2": np.int64(3)}}})
+    assert loss.objectives["a"] == Objective(((0.5, L1()), (3.0, L2())), 2.0)
+
+
+def test_no_objectives_are_refused():
+    with pytest.raises(ValueError, match="there are no objectives; wanted at least one"):
+        build_multi_loss({})
+
+
+def test_one_perceptual_layer_may_be_a_bare_name():
+    assert Perceptual(layers="relu3_3") == Perceptual(layers=["relu3_3"]) == Perceptual(layers=("relu3_3",))
+    loss = build_multi_loss({"a": {"terms": {"perceptual": {"layers": "relu1_1"}}}})
+    assert loss.objectives["a"].terms[0][1].layers == ("relu1_1",)

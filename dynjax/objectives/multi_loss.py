@@ -1,6 +1,7 @@
 """The parametric multi-loss: objectives weighted by the same alpha that tunes the kernels."""
 import dataclasses
 import difflib
+import numbers
 from collections.abc import Mapping
 
 import jax.numpy as jnp
@@ -81,10 +82,12 @@ def build_multi_loss(config, *, axis_name=None):
     another order, give {name: config[name] for name in names}.
 
     Raises:
-      ValueError: an unknown term or option, or an objective without terms.
+      ValueError: no objectives, an unknown term or option, or an objective without terms.
     """
-    objectives = {}
-    for name, settings in dict(config).items():
+    config, objectives = dict(config), {}
+    if not config:
+        raise ValueError('there are no objectives; wanted at least one, such as {"fidelity": {"terms": {"l1": 1.0}}}.')
+    for name, settings in config.items():
         settings = _plain(settings)
         unknown = set(settings) - {"weight", "terms"}
         if unknown or not settings.get("terms"):
@@ -99,7 +102,7 @@ def _term(where, key, value, axis_name):
     """(scale, term) of one entry of a config."""
     if key not in TERMS:
         raise ValueError(f"objectives.{where}: there is no term {key!r}; {_suggestion(key, TERMS)}")
-    if not isinstance(value, int | float | Mapping):
+    if not isinstance(value, numbers.Real | Mapping):
         raise ValueError(f"objectives.{where} is {value!r}; wanted the term's scale, a number, or a dict of scale and "
                          "options.")
     options = dict(value) if isinstance(value, Mapping) else {"scale": value}

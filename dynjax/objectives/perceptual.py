@@ -16,7 +16,8 @@ class Perceptual:
 
     Attributes:
       net: "vgg16", carried by an installed package, or "vgg19", with its weights in a file.
-      layers: names such as "relu3_3", or "conv5_4" for the features before the activation (ESRGAN).
+      layers: names such as "relu3_3", or "conv5_4" for the features before the activation (ESRGAN); one name
+        or several.
       weights: .npz or .safetensors file with torchvision's names; None for those that are installed.
       distance: "l1" or "l2".
     """
@@ -24,6 +25,9 @@ class Perceptual:
     layers: tuple[str, ...] = ("conv5_3",)
     weights: str | None = None
     distance: str = "l1"
+
+    def __post_init__(self):
+        object.__setattr__(self, "layers", (self.layers,) if isinstance(self.layers, str) else tuple(self.layers))
 
     def constants(self):
         """The network's variables down to the deepest layer."""
@@ -33,7 +37,7 @@ class Perceptual:
 
     def __call__(self, constants, output, example, critic=None):
         """Output and target [B, H, W, 3] in [0, 1] to [B]."""
-        trunk = TRUNKS[self.net](layers=tuple(self.layers))
+        trunk = TRUNKS[self.net](layers=self.layers)
         features = lambda images: trunk.apply(constants, imagenet_normalise(images))
         ours, wanted = features(output), features(jax.lax.stop_gradient(example["target"]))
         distance = DISTANCES[self.distance]
