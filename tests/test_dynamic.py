@@ -209,6 +209,8 @@ def test_every_form_of_alpha(toy):
     close(at(rows), wanted)
     close(at({"conv1": rows[:, 0], "encoder/norm": rows[:, 1], "conv0/conv0": rows[:, 2]}), wanted)
     close(at(jnp.broadcast_to(rows[:, None, None], (2, 4, 5, 3))), wanted)
+    close(at({"conv1": jnp.broadcast_to(rows[:, None, None, 0], (2, 4, 5)), "encoder/norm": rows[:, 1],
+              "conv0/conv0": jnp.broadcast_to(rows[:, None, None, 2], (2, 8, 9))}), wanted)
     assert np.abs(at(point) - at(other)).max() > 1e-2
 
 
@@ -328,6 +330,8 @@ def test_modules_are_equal_only_in_the_same_order():
     ({"conv1": 1}, "missing: encoder/norm, conv0/conv0"),
     ({"conv1": 1, "encoder/norm": 1, "conv0/conv0": 1, "conv9": 1}, "unknown: conv9"),
     ({"conv1": np.ones(3), "encoder/norm": 1, "conv0/conv0": 1}, r"alpha for conv1 has shape \(3,\)"),
+    ({"conv1": np.ones((2, 4)), "encoder/norm": 1, "conv0/conv0": 1}, r"shape \(2, 4\); .*or a map, \(2, H, W\)"),
+    ({"conv1": np.ones((3, 4, 5)), "encoder/norm": 1, "conv0/conv0": 1}, r"shape \(3, 4, 5\); wanted"),
 ])
 def test_wrong_alpha_is_told(toy, alpha, said):
     dynamic, _, tree, x = toy
@@ -350,6 +354,8 @@ def test_wrong_use_is_told(toy):
         dynamic.apply({**tree, "params": {**tree["params"], "blocks": {}}}, x, 0.0)
     with pytest.raises(ValueError, match="attach got a tree with kernel"):
         dynamic.attach({"kernel": 1}, KEY, x)
+    with pytest.raises(ValueError, match=r"attach got the tree of a DynamicNet, .*wanted the main network's own"):
+        dynamic.attach(tree, KEY, x)
     with pytest.raises(ValueError, match="alpha differs between images"):
         dynamic.bake(tree, np.ones((2, 3)))
     with pytest.raises(ValueError, match="padding='same'; wanted"):

@@ -11,7 +11,7 @@ def block_alphas(alpha, paths, batch=None):
     """Alpha for every block, {path: (), (B,) or (B, H, W)}.
 
     Args:
-      alpha: (), (K,), (B, K), (B, H, W, K), or a dict with a number or (B,) for every path. Any real value.
+      alpha: (), (K,), (B, K), (B, H, W, K), or a dict with (), (B,) or (B, H, W) for every path. Any real value.
       paths: the K paths, those of `before`, then those of `after`.
       batch: B, checked where given.
 
@@ -71,13 +71,14 @@ def _by_path(alpha, paths, batch):
     missing = [path for path in paths if path not in alpha]
     if unknown or missing:
         said = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
-        raise ValueError(f"alpha by path does not fit ({'; '.join(said)}); wanted a number for each of "
-                         f"{', '.join(paths)}.")
+        raise ValueError(f"alpha by path does not fit ({'; '.join(said)}); wanted one alpha for each "
+                         f"of {', '.join(paths)}.")
     values = {path: _floats(alpha[path]) for path in paths}
     for path, value in values.items():
-        if value.ndim > 1 or (value.ndim == 1 and batch is not None and value.shape[0] != batch):
-            raise ValueError(f"alpha for {path} has shape {value.shape}; wanted one number, or one an image, "
-                             f"({'B' if batch is None else batch},).")
+        if value.ndim not in (0, 1, 3) or (value.ndim and batch is not None and value.shape[0] != batch):
+            images = "B" if batch is None else batch
+            raise ValueError(f"alpha for {path} has shape {value.shape}; wanted one number, one an image, ({images},), "
+                             f"or a map, ({images}, H, W).")
     return values
 
 

@@ -5,6 +5,7 @@ from dataclasses import field
 import flax.linen as nn
 import jax
 from flax.core.scope import DenyList
+from flax.errors import FlaxError
 
 from dynjax.dynamic.alpha import block_alphas, shared_block_alphas, spread
 from dynjax.dynamic.blocks import Blocks
@@ -22,7 +23,7 @@ class _WithBlocks:
           x, args, kwargs: what the main network is called with; only shapes matter, nothing is computed.
 
         Raises:
-          ValueError: no such module in the main network, or variables without "params".
+          ValueError: no such module in the main network, variables without "params", or a DynamicNet's tree.
         """
         if "params" not in main_variables:
             raise ValueError(f"attach got a tree with {', '.join(main_variables) or 'nothing in it'}; wanted the main "
@@ -38,7 +39,15 @@ class _WithBlocks:
             options = {"rngs": {"params": key}, "mutable": DenyList("params")}
             return self._run_main(main_variables, record, (x, *args), {**kwargs, **options})
 
-        jax.eval_shape(run, x)
+        try:
+            jax.eval_shape(run, x)
+        except FlaxError:
+            # Asked only now: a main network may have parts of these names, or be a DynamicNet itself.
+            if set(main_variables["params"]) != {"main", "blocks"}:
+                raise
+            raise ValueError('attach got the tree of a DynamicNet, {"params": {"main", "blocks"}}; wanted the main '
+                             'network\'s own variables: give {name: part["main"] for name, part in tree.items()}, or '
+                             "use the tree as it is, without attach.") from None
         tree = {name: {"main": collection} for name, collection in main_variables.items()}
         tree["params"]["blocks"] = {}
         blocks = self._blocks()
@@ -183,7 +192,8 @@ class DynamicNet(_WithBlocks, nn.Module):
     @nn.compact
     def __call__(self, x, alpha, *args, **kwargs):
         """x [B, ...] and alpha: () for all blocks, (K,) one a block, (B, K) per image, (B, H, W, K) a map that is
-        resized to each block, or a dict by path of () or (B,). Any real value; the rest goes to the network."""
+        resized to each block, or a dict by path of (), (B,) or (B, H, W). Any real value; the rest goes
+        to the network."""
         alphas = block_alphas(alpha, tuple(self._blocks()), x.shape[0])
         if self.is_initializing() and not self.has_variable("params", "main"):
             self._initialise(x, args, kwargs)
