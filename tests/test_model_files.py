@@ -10,7 +10,7 @@ import pytest
 
 from dynjax.dynamic import DynamicNet, TuningBlock
 from dynjax.files import read_safetensors, to_safetensors
-from dynjax.models import load, load_card, register, registered, save, shipped
+from dynjax.models import construct, load, load_card, register, registered, save, shipped
 from dynjax.models.files import CHECKSUM, KEY, _checksum
 from dynjax.networks import EDSR, JohnsonNet, StyleNet
 from dynjax.tunable import Tunable, TunableConv, TunableConvTranspose, TunableDense
@@ -111,7 +111,7 @@ def forged(path, **changes):
 
 @pytest.mark.parametrize(("changes", "sentence"), [
     ({"network": {"class": "os.system", "fields": {}}}, r"'os\.system' is not known; wanted one of .*EDSR"),
-    ({"network": {"class": "EDSR", "fields": {"feature": 3}}}, "no field 'feature'; did you mean features"),
+    ({"network": {"class": "EDSR", "fields": {"feature": 3}}}, "did you mean features.* another version"),
     ({"network": {"class": "EDSR", "fields": {"dtype": "float32"}}}, "no field 'dtype'"),
     ({"network": {"class": "Tunable", "fields": {"alpha": 2}}}, "Tunable cannot be made from the fields alpha"),
     ({"network": {"class": "EDSR", "fields": {"mean": {"class": "eval", "fields": {}}}}}, "'eval' is not known"),
@@ -135,7 +135,7 @@ def test_what_cannot_be_described_is_refused_on_saving(tmp_path):
 
     for net, sentence in [(Unusual(activation=nn.gelu), r"field Unusual\.activation is .*gelu"),
                           (Unusual(numbers=(float("inf"),)), "cannot hold"),
-                          (Stranger(), r"Stranger is not a class .* dynjax\.register\(Stranger\)"),
+                          (Stranger(), r"Stranger is not a class .* dynjax\.models\.register\(Stranger\)"),
                           (Tunable(Stranger(), alpha=2), "Stranger is not a class")]:
         with pytest.raises(ValueError, match=sentence):
             save(tmp_path / "m.safetensors", net, {})
@@ -152,6 +152,16 @@ def test_files_of_another_kind_are_a_sentence(tmp_path):
         load(tmp_path / "m.safetensors")
     with pytest.raises(ValueError, match="there is no file nothing; wanted a model file"):
         load("nothing")
+
+
+@pytest.mark.parametrize(("name", "field", "sentence"), [
+    ("TuningBlock", "y", r"^TuningBlock has no field 'y'; it has [a-z_, ]+\.$"),
+    ("EDSR", "feature", r"^EDSR has no field 'feature'; did you mean features\? It has features, [a-z_, ]+\.$"),
+    ("EDRS", "features", r"'EDRS' is not known; .*call dynjax\.models\.register on it first"),
+])
+def test_what_cannot_be_constructed_is_told_without_talk_of_files(name, field, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        construct(name, **{field: 3})
 
 
 def test_registering(tmp_path):

@@ -50,6 +50,12 @@ def construct(name, **fields):
     Raises:
       ValueError: unknown class or field, with the nearest known one.
     """
+    if name in _classes:
+        known = [field.name for field in _fields(_classes[name])]
+        types = {field.name for field in dataclasses.fields(_classes[name])} & {"dtype", "param_dtype"}
+        for field in fields:
+            if field not in known and field not in types:
+                raise ValueError(_unknown_field(name, field, known))
     types = {field: fields.pop(field) for field in ("dtype", "param_dtype") if field in fields}
     return _decode_module({"class": name, "fields": fields}, 0).clone(**types)
 
@@ -63,7 +69,7 @@ def describe(net):
     name = type(net).__name__
     if _classes.get(name) is not type(net):
         raise ValueError(f"{name} is not a class that a model file can name; wanted one of {', '.join(registered())}. "
-                         f"Make it known with dynjax.register({name}), before saving and before loading.")
+                         f"Make it known with dynjax.models.register({name}), before saving and before loading.")
     fields = {}
     for field in _fields(type(net)):
         value = getattr(net, field.name)
@@ -85,6 +91,12 @@ def build(description):
 def _fields(module_class):
     return [field for field in dataclasses.fields(module_class)
             if field.init and field.name not in NOT_STORED and not field.name.endswith("_init")]
+
+
+def _unknown_field(name, field, known):
+    close = difflib.get_close_matches(field, known, n=1)
+    suggestion = f"did you mean {close[0]}? It" if close else "it"
+    return f"{name} has no field {field!r}; {suggestion} has {', '.join(known)}."
 
 
 def _encode(value, where):
@@ -124,13 +136,11 @@ def _decode_module(value, depth):
     name = value["class"]
     if not isinstance(name, str) or name not in _classes:
         raise ValueError(f"the class {name!r} is not known; wanted one of {', '.join(registered())}. If it is yours, "
-                         "import it and call dynjax.register on it first.")
+                         "import it and call dynjax.models.register on it first.")
     known = [field.name for field in _fields(_classes[name])]
     for field in value["fields"]:
         if field not in known:
-            close = difflib.get_close_matches(field, known, n=1)
-            raise ValueError(f"{name} has no field {field!r}{f'; did you mean {close[0]}?' if close else ''} It has "
-                             f"{', '.join(known)}. A file may come from another version.")
+            raise ValueError(f"{_unknown_field(name, field, known)} A file may come from another version.")
     try:
         return _classes[name](**{field: _decode(item, depth + 1) for field, item in value["fields"].items()})
     except TypeError as error:
