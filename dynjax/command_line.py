@@ -12,7 +12,8 @@ TRACEBACK = flags.DEFINE_bool("traceback", False, "Show the whole traceback of a
 def config_flag():
     """The flag --config=FILE[:PRESET], with --config.KEY=VALUE for every entry."""
     return config_flags.DEFINE_config_file(
-        "config", None, "The experiment: configs/NAME.py or configs/NAME.py:PRESET; --config.KEY=VALUE overrides an entry.")
+        "config", None,
+        "The experiment: configs/NAME.py or configs/NAME.py:PRESET; --config.KEY=VALUE overrides an entry.")
 
 
 def run(main):
@@ -36,6 +37,8 @@ def run(main):
             return main()
         except (ValueError, OSError) as error:
             _exit(error, 1)
+        except KeyboardInterrupt:
+            _exit(ValueError("interrupted before there was anything to save."), 130)
 
     app.run(guarded, flags_parser=parse)
 
@@ -54,7 +57,10 @@ def _sentence(error):
     if suggestion:
         return f"the config has no entry {suggestion[2]!r}; did you mean {suggestion[1]!r}?"
     if isinstance(error, (AttributeError, KeyError)):
-        return f"the config has no entry {text.splitlines()[0].strip(chr(39))!r}; see the file after --config for those it has."
+        name = text.splitlines()[0].strip("'")
+        return f"the config has no entry {name!r}; see the file after --config for those it has."
+    if "Failed loading config file" in str(error.__cause__ or error):
+        return "the file after --config cannot be found or read; wanted one such as configs/sr_tunable.py."
     if "Traceback (most recent call last)" in text:
         text = text.splitlines()[-1].partition(": ")[2]
     return " ".join(line.strip() for line in text.splitlines())

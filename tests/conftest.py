@@ -1,6 +1,7 @@
 """Settings for every test: two virtual devices, exact products, no silent rank promotion; where parity files lie."""
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import jax
@@ -10,6 +11,12 @@ import pytest
 jax.config.update("jax_num_cpu_devices", int(os.environ.get("DYNJAX_TEST_DEVICES", 2)))
 jax.config.update("jax_default_matmul_precision", "highest")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Tests compile the same small programs again and again; each is compiled once in a session.
+_CACHE = tempfile.TemporaryDirectory(prefix="dynjax-test-programs-")
+jax.config.update("jax_compilation_cache_dir", _CACHE.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("DYNJAX_SHARED", ROOT.parent / "shared"))

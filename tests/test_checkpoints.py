@@ -58,7 +58,7 @@ def test_a_missing_folder_or_manifest_counts_as_damage(checkpoints):
 
     shutil.rmtree(checkpoints.folder / "3")
     (checkpoints.folder / "2.json").write_text("{")
-    with pytest.raises(ValueError, match="every checkpoint in .* is damaged"):
+    with pytest.raises(ValueError, match=r"every checkpoint in .* is damaged"):
         checkpoints.restore(state_at(0))
     assert (checkpoints.folder / "2.damaged").is_dir()   # nothing is thrown away
 

@@ -1,4 +1,4 @@
-"""Every code block of the README and of docs/ runs: Python blocks in order, command lines at the size of the smoke preset."""
+"""Every code block of the README and of docs/ runs: Python in order, command lines at the size of the smoke preset."""
 import os
 import re
 import shlex
@@ -63,10 +63,11 @@ def test_the_pages_have_commands():
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
 def test_command_lines_run(page, folder):
     for _, script, *rest in commands(page):
-        rest = [f"{ROOT}/{part}" + ("" if ":" in part else ":smoke") if part.startswith("configs/") else part for part in rest]
+        small = lambda part: f"{ROOT}/{part}" + ("" if ":" in part else ":smoke")
+        rest = [small(part) if part.startswith("configs/") else part for part in rest]
         if script == "train.py":
-            rest += ["--config.steps=2", "--config.network.features=8", "--config.network.blocks=1", "--config.batch_size=4",
-                     "--config.data.patch_size=32"]
+            rest += ["--config.steps=2", "--config.network.features=8", "--config.network.blocks=1",
+                     "--config.batch_size=4", "--config.data.patch_size=32"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
         result = subprocess.run([sys.executable, str(ROOT / script), *rest], env=environment, capture_output=True,
                                 text=True, check=False)

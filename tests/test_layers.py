@@ -13,7 +13,8 @@ def layer_of(case):
     """Our layer for an official constructor call."""
     count = case["num_params"] * case.get("expand_params", 1)
     identity = case["mode"] == "linear" and case.get("expand_params", 1) == 1
-    shared = dict(use_bias=case.get("has_bias", case["layer"] == "TunableDense"), kernels=count, phi="identity" if identity else "affine")
+    shared = dict(use_bias=case.get("has_bias", case["layer"] == "TunableDense"), kernels=count,
+                  phi="identity" if identity else "affine")
     if case["layer"] == "TunableDense":
         return TunableDense(case["out_channels"], **shared)
     pad = {"same": "SAME", "valid": "VALID", "pad": case.get("padding", 0)}[case.get("pad_mode", "same")]

@@ -89,16 +89,19 @@ def test_a_group_may_span_devices():
 
 def test_the_gradient_is_that_of_the_multi_loss():
     phase = phase_of(optax.sgd(1.0))
-    (after, reports), variables = run(phase, 2, 1), phase.model.init(jax.random.key(0), jnp.zeros((1, 6, 6, 3)), jnp.ones(2))
+    after, reports = run(phase, 2, 1)
+    variables = phase.model.init(jax.random.key(0), jnp.zeros((1, 6, 6, 3)), jnp.ones(2))
     images = np.random.default_rng(0).integers(0, 256, (1, 8, 6, 6, 3), np.uint8)[0] / np.float32(255)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(3), 0), 0)
-    example = Noisy().example(jnp.asarray(images), jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(8)))
+    keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(8))
+    example = Noisy().example(jnp.asarray(images), keys)
     alphas = reports[0]["images"]["alphas"].reshape(8, 2)
 
     def loss(params):
         total = 0.0
         for index in range(8):
-            error = phase.model.apply({"params": params}, example["input"][index:index + 1], alphas[index])[0] - images[index]
+            output = phase.model.apply({"params": params}, example["input"][index:index + 1], alphas[index])
+            error = output[0] - images[index]
             first, second = jnp.mean(abs(error)), 2 * jnp.mean(error ** 2) + 0.5 * jnp.mean(abs(error))
             total += (alphas[index, 0] * first + alphas[index, 1] * second) / 8
         return total
@@ -109,7 +112,8 @@ def test_the_gradient_is_that_of_the_multi_loss():
 
 
 def test_batch_statistics_are_those_of_every_device():
-    phase = dataclasses.replace(phase_of(optax.sgd(0.0), group_size=4), model=Tunable(Tiny(), alpha=("first", "second")))
+    model = Tunable(Tiny(), alpha=("first", "second"))
+    phase = dataclasses.replace(phase_of(optax.sgd(0.0), group_size=4), model=model)
     one, two = run(phase, 1, 1), run(phase, 2, 1)
     assert_same_training(one, two)
     mean = one[0].rest["batch_stats"]["BatchNorm_0"]["mean"]
@@ -123,7 +127,8 @@ def test_accumulated_steps_equal_one_large_step():
     halfway, _ = run(phase, 1, 1)
     jax.tree.map(np.testing.assert_array_equal, halfway.params, start)
     after, _ = run(phase, 1, 2)
-    assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(jax.tree.leaves(after.params), jax.tree.leaves(start), strict=True))
+    pairs = zip(jax.tree.leaves(after.params), jax.tree.leaves(start), strict=True)
+    assert any(np.abs(a - b).max() > 1e-4 for a, b in pairs)
 
 
 def test_averaged_weights_follow_the_rule():
@@ -136,7 +141,7 @@ def test_averaged_weights_follow_the_rule():
 
 
 def test_a_batch_that_the_devices_do_not_divide_is_told():
-    with pytest.raises(ValueError, match="batch_size is 6 but 4 devices share it; wanted a multiple of 4: set batch_size to 8"):
+    with pytest.raises(ValueError, match=r"batch_size is 6 but 4 devices share it; wanted .* set batch_size to 8"):
         shard(np.zeros((6, 2)), devices=4)
     with pytest.raises(ValueError, match="group_size is 3 but a device gets 4 images"):
         group_size(phase_of(optax.sgd(0.1), group_size=3), 4)

@@ -263,3 +263,39 @@ def test_other_mistakes_are_told(tunable, variables, image):
         grid(tunable, variables, image, [0.5, 0.5])
     with pytest.raises(ValueError, match="3 weights for the leaf"):
         aggregate({"a": jnp.zeros((2, 4))}, jnp.ones(3))
+
+
+def test_modules_with_lists_as_fields_run_in_a_grid(image):
+    tunable = Tunable(nn.Sequential([nn.Conv(2, (1, 1)), nn.relu, nn.Conv(3, (1, 1))]), alpha=["first", "second"])
+    variables = tunable.init(jax.random.key(0), image, [0.5, 0.5])
+    outputs = grid(tunable, variables, image, np.eye(2))
+    np.testing.assert_allclose(outputs[1], tunable.apply(variables, image, [0, 1]), atol=1e-5)
+
+
+def test_names_with_slashes_and_deep_maps_beside_submodules(image):
+    class Normed(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            x = nn.WeightNorm(nn.Conv(3, (3, 3)))(x)
+            return x + self.param("bias", nn.initializers.ones, (3,))[None, None, None, :]
+
+    for hidden in ((), (4,)):
+        tunable = Tunable(Normed(), alpha=2, hidden=hidden)
+        variables = tunable.init(jax.random.key(0), image, [0.5, 0.5])
+        net, plain = tunable.bake(variables, [0.3, 0.7])
+        np.testing.assert_allclose(net.apply(plain, image), tunable.apply(variables, image, [0.3, 0.7]), atol=1e-5)
+
+
+def test_the_number_of_objectives_is_checked_where_there_are_no_names(image):
+    layer = TunableConv(4, 3)
+    variables = layer.init(jax.random.key(0), image, [1.0, 0.0])
+    for alpha in ([0.5], [0.5, 0.1, 0.2]):
+        with pytest.raises(ValueError, match="wanted a last axis of 2"):
+            layer.apply(variables, image, alpha)
+    tunable = Tunable(nn.Conv(3, (1, 1)), alpha=2, phi="identity")
+    with pytest.raises(ValueError, match="wanted a last axis of 2"):
+        tunable.bake(tunable.init(jax.random.key(0), image, [1.0, 0.0]), [0.5])
+    with pytest.raises(ValueError, match="stacked already"):
+        tunable.stack(tunable.init(jax.random.key(0), image, [1.0, 0.0]))
+    with pytest.raises(ValueError, match="a name of its own"):
+        Tunable(nn.Conv(3, (1, 1)), alpha=("a", "a")).init(jax.random.key(0), image, [1.0, 0.0])

@@ -5,5 +5,5 @@ from dynjax.training.measure import measure_run
 from dynjax.training.phase import Phase, TrainState, initial_state
 from dynjax.training.step import make_step, replicate, shard, unreplicate
 
-__all__ = ["Experiment", "Phase", "TrainState", "build", "initial_state", "make_step", "measure_run", "replicate", "shard", "train",
-           "unreplicate"]
+__all__ = ["Experiment", "Phase", "TrainState", "build", "initial_state", "make_step", "measure_run", "replicate",
+           "shard", "train", "unreplicate"]

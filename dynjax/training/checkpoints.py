@@ -59,8 +59,8 @@ class Checkpoints:
             _LOG.warning("checkpoint %d is damaged (%s); using the one before it", step, problem)
             self._set_aside(step)
         if steps:
-            raise ValueError(f"every checkpoint in {self.folder} is damaged (moved to *.damaged there); wanted an intact "
-                             "one. Restore the folder from a copy, or give another --workdir to start anew.")
+            raise ValueError(f"every checkpoint in {self.folder} is damaged (moved to *.damaged there); wanted an "
+                             "intact one. Restore the folder from a copy, or give another --workdir to start anew.")
         return None
 
     def _problem(self, step):

@@ -1,5 +1,6 @@
 """From a config to the objects it names: network, wrapper, task, objectives, phase, data."""
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import jax
@@ -49,6 +50,10 @@ def build(config):
     Raises:
       ValueError: a name that is not known, or values that do not go together.
     """
+    for key in ("batch_size", "steps", "data.patch_size", "alpha.group_size", "optimizer.accumulate"):
+        value = functools.reduce(getattr, key.split("."), config)
+        if value < 1:
+            raise ValueError(f"{key} is {value}; wanted 1 or more.")
     task = _construct(TASKS, config.task, "task")
     model = Tunable(_network(config), alpha=tuple(config.alpha.names), kernels=config.tunable.kernels,
                     phi=config.tunable.phi, hidden=tuple(config.tunable.hidden), fixed=tuple(config.tunable.fixed))
@@ -85,7 +90,8 @@ def _optimizer(config, learning_rate):
     updates = max(1, config.steps // settings.accumulate)
     schedules = {
         "cosine": lambda: optax.warmup_cosine_decay_schedule(
-            learning_rate if not settings.warmup else 0.0, learning_rate, settings.warmup, max(updates, settings.warmup + 1)),
+            learning_rate if not settings.warmup else 0.0, learning_rate, settings.warmup,
+            max(updates, settings.warmup + 1)),
         "halving": lambda: optax.piecewise_constant_schedule(
             learning_rate, {int(updates * part): 0.5 for part in settings.halve_at}),
         "constant": lambda: optax.constant_schedule(learning_rate)}

@@ -22,7 +22,9 @@ class Log:
         rows = []
         if self.path.exists():
             with self.path.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+                # A row that a sudden end left unfinished is dropped, like those after the checkpoint.
+                rows = [row for row in csv.DictReader(file)
+                        if None not in row.values() and row["step"].isdigit() and int(row["step"]) <= step]
         with self.path.open("w", newline="") as file:
             writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
             writer.writeheader()
@@ -37,7 +39,8 @@ class Log:
         """Writes the means since the last row."""
         if not self.pending:
             return
-        means = {name: float(np.mean([values[name] for values in self.pending])) for name in self.columns[1:]}
+        columns = {name: [values[name] for values in self.pending if name in values] for name in self.columns[1:]}
+        means = {name: float(np.mean(values)) for name, values in columns.items() if values}
         self.pending = []
         with self.path.open("a", newline="") as file:
             csv.DictWriter(file, self.columns).writerow({"step": step, **{k: f"{v:.6g}" for k, v in means.items()}})
@@ -53,7 +56,7 @@ class Pace:
     """Images per second while training, without the time that saving and previews take."""
 
     def __init__(self, batch_size):
-        self.batch_size, self.steps, self.started = batch_size, 0, time.perf_counter()
+        self.batch_size, self.steps, self.started = batch_size, -1, time.perf_counter()
 
     @contextlib.contextmanager
     def paused(self):
@@ -63,9 +66,9 @@ class Pace:
         self.started += time.perf_counter() - began
 
     def step(self):
-        """Counts a step; returns the mean rate since the start."""
+        """Counts a step; returns the mean rate since the first one, which compiles, or None for that one itself."""
         self.steps += 1
-        return self.batch_size * self.steps / max(time.perf_counter() - self.started, 1e-9)
+        return self.batch_size * self.steps / (time.perf_counter() - self.started) if self.steps else None
 
 
 def progress_bar(steps, done):

@@ -1,4 +1,5 @@
 """A run from start to end: steps, logs, checkpoints, previews, the finished model."""
+import json
 import math
 import sys
 from pathlib import Path
@@ -47,7 +48,8 @@ class _Run:
         self.checkpoints = Checkpoints(workdir / "checkpoints")
         self.key = jax.random.key(self.config.seed)
         patch = self.config.data.patch_size
-        state = initial_state(self.phase, initial_variables(experiment), jax.random.fold_in(self.key, 1), (patch, patch, 3))
+        variables = initial_variables(experiment, fresh=bool(self.checkpoints.steps()))
+        state = initial_state(self.phase, variables, jax.random.fold_in(self.key, 1), (patch, patch, 3))
         restored = self.checkpoints.restore(jax.device_get(state))
         self.first, state = restored or (0, state)
         self.last_saved = self.first if restored else None
@@ -57,8 +59,8 @@ class _Run:
     def finish(self):
         """Trains to the last step unless a signal comes; returns the exit status."""
         if self.first >= self.config.steps:
-            print(f"{self.workdir} is finished: {self.first} of {self.config.steps} steps. Raise --config.steps to go on, "
-                  f"or evaluate it; the model is {self.workdir / 'model.safetensors'}.")
+            print(f"{self.workdir} is finished: {self.first} of {self.config.steps} steps. Raise --config.steps to go "
+                  f"on, or evaluate it; the model is {self.workdir / 'model.safetensors'}.")
             if not (self.workdir / "model.safetensors").exists():
                 self.save_model(self.first)
             return 0
@@ -70,15 +72,19 @@ class _Run:
         columns = [*self.phase.objectives.names, "loss", *(["critic"] if self.phase.critic is not None else []),
                    "images_per_second"]
         log = Log(self.workdir, columns, step=self.first)
+        if self.config.preview_every:
+            self.preview_example = self.choose_preview()
         with StopSignal() as stop, progress_bar(self.config.steps, self.first) as bar:
             step = self.steps(batches, log, bar, stop)
-        log.write(step)
-        log.close()
-        self.save(step)
-        self.save_model(step)
+            log.write(step)
+            log.close()
+            self.save(step)
+            self.save_model(step)
+        if batches.skipped:
+            print(f"Pictures left out: {batches.skipped}; the warnings above name them.")
         if step < self.config.steps:
-            print(f"Stopped at step {step} of {self.config.steps}; everything is saved in {self.workdir}. The same command "
-                  "goes on from there.")
+            print(f"Stopped at step {step} of {self.config.steps}; everything is saved in {self.workdir}. The same "
+                  "command goes on from there.")
             return stop.exit_status
         print(f"Trained {step} steps. The model is {self.workdir / 'model.safetensors'}; evaluate.py with the same "
               "--config measures it.")
@@ -104,11 +110,11 @@ class _Run:
             report = next_report
             due = lambda every, step=step: every and step % every == 0
             last = step == self.config.steps or stop.received
-            if last or due(self.config.checkpoint_every) or due(self.config.preview_every):
+            if last or any(map(due, (self.config.checkpoint_every, self.config.preview_every, self.config.log_every))):
                 self.look(report, step, log, bar)
                 report = None
             if due(self.config.log_every):
-                log.write(step - (report is not None))
+                log.write(step)
             with self.pace.paused():
                 if last or due(self.config.checkpoint_every):
                     self.save(step)
@@ -123,10 +129,12 @@ class _Run:
         images = report.pop("images")
         values = {name: float(value) for name, value in unreplicate(report).items()}
         check_finite(values, images, step, self.phase.objectives.names, self.workdir)
-        values["images_per_second"] = self.pace.step()
-        log.add(values)
+        del values["parameter_norm"]
         shown = {name: f"{value:.3g}" for name, value in values.items()}
-        shown["images/s"] = shown.pop("images_per_second")
+        rate = self.pace.step()
+        if rate is not None:
+            values["images_per_second"], shown["images/s"] = rate, f"{rate:.3g}"
+        log.add(values)
         bar.set_postfix(shown, refresh=False)
         bar.update(1)
 
@@ -142,22 +150,22 @@ class _Run:
 
     def save_model(self, step):
         """Writes model.safetensors, which needs nothing else to be loaded."""
-        config = self.config
-        card = {"config": config.name, "preset": config.preset, "steps": step, "batch_size": config.batch_size,
-                "trained_on": repr(self.source), "task": config.task.to_dict(), "alpha": config.alpha.to_dict(),
-                "objectives": config.objectives.to_dict()}
+        config = json.loads(self.config.to_json_best_effort())
+        card = {"config": config["name"], "preset": config["preset"], "steps": step, "batch_size": config["batch_size"],
+                "trained_on": repr(self.source), **{name: config[name] for name in ("task", "alpha", "objectives")}}
         models.save(self.workdir / "model.safetensors", self.experiment.model, self.variables(), card=card)
+
+    def choose_preview(self):
+        """The example that previews show: the middle of the first evaluation picture."""
+        _, image = next(iter(evaluation_images(self.experiment.evaluation_source())))
+        side = min(192, image.shape[0], image.shape[1])
+        top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+        return self.experiment.task.evaluation_example(image[top:top + side, left:left + side], jax.random.key(0))
 
     def preview(self, step):
         """One evaluation picture across alpha, as previews/STEP.png."""
         from dynjax.tunable import grid
 
-        if self.preview_example is None:
-            _, image = next(iter(evaluation_images(self.experiment.evaluation_source())))
-            side = min(192, image.shape[0], image.shape[1])
-            top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
-            self.preview_example = self.experiment.task.evaluation_example(
-                image[top:top + side, left:left + side], jax.random.key(0))
         alphas = evaluation.alpha_points(self.config.alpha.names, self.config.evaluation.alphas,
                                          simplex=self.config.alpha.sampler == "simplex")
         outputs = grid(self.experiment.model, self.variables(), self.preview_example["input"][None], alphas)[:, 0]
@@ -180,8 +188,8 @@ def check_finite(values, images, step, names, workdir):
         where = f"objective {names[objective]} is {losses[image, objective]} at alpha ({point})"
     else:
         where = ", ".join(f"{name} is {value}" for name, value in values.items() if not math.isfinite(value))
-    raise ValueError(f"training stopped at step {step}: {where}. The last checkpoint in {workdir} is from before; try a "
-                     "smaller optimizer.learning_rate, or optimizer.clip, in another --workdir.")
+    raise ValueError(f"training stopped at step {step}: {where}. The last checkpoint in {workdir} is from before; try "
+                     "a smaller optimizer.learning_rate, or optimizer.clip, in another --workdir.")
 
 
 def tell(bar, text):

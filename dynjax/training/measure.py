@@ -5,6 +5,7 @@ from dynjax import evaluation, models
 from dynjax.data import evaluation_images
 from dynjax.training.experiment import build
 from dynjax.training.workdir import default_workdir
+from dynjax.tunable import Tunable
 
 
 def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out=None, niqe=None):
@@ -29,9 +30,10 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
                          "--model.")
     experiment = build(config)
     net, variables = models.load(path)
-    if not hasattr(net, "alpha"):
-        raise ValueError(f"{path} holds a plain {type(net).__name__}, which takes no alpha; wanted a tunable model.")
-    points = evaluation.alpha_points(net.alpha, alphas or config.evaluation.alphas,
+    if not isinstance(net, Tunable):
+        raise ValueError(f"{path} holds a {type(net).__name__}; wanted a network tuned by Tunable, as train.py saves "
+                         "it.")
+    points = evaluation.alpha_points(net.alpha, config.evaluation.alphas if alphas is None else alphas,
                                      simplex=config.alpha.sampler == "simplex")
     source = experiment.evaluation_source(data)
     out = Path(out or workdir / "evaluation")

@@ -1,4 +1,5 @@
 """Where a run begins: its own checkpoint, else the weights named by init_from, else random ones."""
+import json
 from pathlib import Path
 
 import jax
@@ -7,8 +8,8 @@ import numpy as np
 from dynjax import models
 
 
-def initial_variables(experiment):
-    """The variables of a run that has no checkpoint yet.
+def initial_variables(experiment, *, fresh=False):
+    """The variables of a run that has no checkpoint yet, or with `fresh` of one that has: then only shapes matter.
 
     `init_from` names a model file of this library (tunable or plain) or an official checkpoint of the network.
 
@@ -16,24 +17,34 @@ def initial_variables(experiment):
       ValueError: the file does not fit the config's network.
     """
     config, model = experiment.config, experiment.model
-    if not config.init_from:
+    if fresh or not config.init_from:
         return experiment.fresh_variables()
-    path = Path(config.init_from)
+    path = Path(config.init_from).expanduser()
     if not path.exists():
-        raise ValueError(f"init_from names {path}, which does not exist; give the path of a model file or of an official "
-                         "checkpoint (.npz, .safetensors, .ckpt).")
+        raise ValueError(f"init_from names {path}, which does not exist; give the path of a model file or of an "
+                         "official checkpoint (.npz, .safetensors, .ckpt).")
     if models.is_model_file(path):
         net, variables = models.load(path)
-        if type(net) is not type(model):
+        plain = type(net) is not type(model)
+        _check_same(path, model.net if plain else model, net)
+        if plain:
             variables = model.stack(variables, start=config.start)
     else:
         variables = models.pretrained.load(model, path, start=config.start)
     expected = jax.eval_shape(experiment.fresh_variables)
     problem = _mismatch(expected, variables)
     if problem:
-        raise ValueError(f"{path} does not fit the network of this config: {problem}. Set network.* and tunable.* as the "
-                         "file was made, or start without init_from.")
+        raise ValueError(f"{path} does not fit the network of this config: {problem}. Set network.* and tunable.* as "
+                         "the file was made, or start without init_from.")
     return jax.tree.map(np.asarray, variables)
+
+
+def _check_same(path, wanted, came):
+    """Refuses a network that computes another function, or reads alpha otherwise, though its shapes may fit."""
+    wanted, came = (json.dumps(models.describe(net), sort_keys=True) for net in (wanted, came))
+    if wanted != came:
+        raise ValueError(f"{path} does not fit the network of this config: it holds {came}, the config describes "
+                         f"{wanted}. Set network.*, tunable.* and alpha.names as the file was made.")
 
 
 def _mismatch(expected, given):

@@ -17,8 +17,8 @@ def make_step(phase, *, devices=None):
     Returns:
       step(state, images, constants, key) -> (state, report): state and constants replicated, images uint8
       [devices, B / devices, H, W, C], key the run's, the same for all. The report has scalars, equal on every device:
-      "loss", each objective by name, "critic" where there is one; and under "images" the alphas [devices, b, P] and
-      objective values [devices, b, P] image by image.
+      "loss", "parameter_norm" after the update, each objective by name, "critic" where there is one; and under "images"
+      the alphas [devices, b, P] and objective values [devices, b, P] image by image.
     """
     step = lambda *args: train_step(phase, *args)
     return jax.pmap(step, axis_name=AXIS, in_axes=(0, 0, 0, None), donate_argnums=0, devices=devices)
@@ -26,16 +26,19 @@ def make_step(phase, *, devices=None):
 
 def train_step(phase, state, images, constants, key):
     """One update from this device's share of the global batch, [b, H, W, C] uint8."""
-    keys, alphas = draw(phase, jax.random.fold_in(key, state.step), images.shape[0])
+    key = jax.random.fold_in(key, state.step)
+    keys, alphas = draw(phase, key, images.shape[0])
     example = phase.task.example(images.astype(jnp.float32) / 255, keys)
-    (loss, (outputs, values, rest)), gradients = value_and_gradients(phase, state, example, alphas, constants)
+    (loss, (outputs, values, rest)), gradients = value_and_gradients(
+        phase, state, example, keys, alphas, constants)
     # The mean comes after the gradient: inside the loss it would leave each device with a gradient of its own.
     loss, objectives, gradients, rest = jax.lax.pmean((loss, values.mean(axis=0), gradients, rest), AXIS)
     updates, optimizer = phase.optimizer.update(gradients, state.optimizer, state.params)
     params = optax.apply_updates(state.params, updates)
     state = state.replace(step=state.step + 1, params=params, rest=rest, optimizer=optimizer,
                           average=_average(phase, state, params))
-    report = {"loss": loss, **dict(zip(phase.objectives.names, objectives, strict=True))}
+    report = {"loss": loss, "parameter_norm": _norm(params)}
+    report |= dict(zip(phase.objectives.names, objectives, strict=True))
     if phase.critic is not None:
         state, report["critic"] = _critic_update(phase, state, example["target"], outputs)
     return state, {**report, "images": {"alphas": alphas, "values": values}}
@@ -62,7 +65,7 @@ def group_size(phase, count):
     return min(count, phase.group_size)
 
 
-def value_and_gradients(phase, state, example, alphas, constants):
+def value_and_gradients(phase, state, example, keys, alphas, constants):
     """((loss, (outputs, values [b, P], the untrained variables after the pass)), gradients) of this device's images."""
     size = group_size(phase, alphas.shape[0])
     critic = None
@@ -75,16 +78,25 @@ def value_and_gradients(phase, state, example, alphas, constants):
         outputs, changes = [], []
         # Unrolled on purpose: inside a compiled loop kernel gradients are tens of times slower on CPUs.
         for start in range(0, alphas.shape[0], size):
-            output, changed = phase.model.apply(variables, example["input"][start:start + size], alphas[start],
-                                                mutable=mutable, **phase.call)
+            output, changed = phase.model.apply(
+                variables, example["input"][start:start + size], alphas[start], mutable=mutable,
+                rngs={"dropout": jax.random.fold_in(keys[start], 1)}, **phase.call)
             outputs.append(output.astype(jnp.float32))
             changes.append(changed)
         outputs = jnp.concatenate(outputs)
         values = phase.objectives.values(constants, outputs, example, critic=critic)
-        changed = jax.tree.map(lambda *leaves: sum(leaves) / len(leaves), *changes)
+        changed = jax.tree.map(_mean_of_groups, *changes)
         return phase.objectives.combine(values, alphas), (outputs, values, {**state.rest, **changed})
 
     return jax.value_and_grad(loss_of, has_aux=True)(state.params)
+
+
+def _norm(tree):
+    return jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree)))
+
+
+def _mean_of_groups(*leaves):
+    return sum(leaves) / len(leaves) if jnp.issubdtype(leaves[0].dtype, jnp.inexact) else leaves[-1]
 
 
 def _average(phase, state, params):

@@ -13,19 +13,19 @@ def default_workdir(config):
 
 
 def record(workdir, config):
-    """Writes config.json into the folder, or checks the one that is there.
+    """Writes config.json into the folder; where the folder has checkpoints, only if they belong to this config.
 
     Raises:
       ValueError: the folder belongs to a run with another config (the differences are listed), or cannot be written.
     """
     path = Path(workdir) / "config.json"
     given = json.loads(config.to_json_best_effort())
-    if path.exists():
+    if path.exists() and any((path.parent / "checkpoints").glob("*.json")):
         try:
             recorded = json.loads(path.read_text())
         except ValueError:
-            raise ValueError(f"{path} cannot be read as JSON; it should hold the config of this run. Restore it, or give "
-                             "another --workdir.") from None
+            raise ValueError(f"{path} cannot be read as JSON; it should hold the config of this run. Restore it, or "
+                             "give another --workdir.") from None
         differences = _differences(recorded, given)
         if differences:
             raise ValueError(f"{workdir} belongs to a run with another config: " + "; ".join(differences) + ". Give "

@@ -31,7 +31,24 @@ def grid(tunable, variables, x, alphas, *, chunk=None):
         chunk = alphas.shape[0] if getattr(tunable, "alpha_scales_activations", False) else _default_chunk()
     if chunk < 1:
         raise ValueError(f"grid got chunk={chunk}; wanted 1 or more points side by side.")
+    try:
+        hash(tunable)
+    except TypeError:   # a network with lists among its fields, such as nn.Sequential
+        tunable = _Same(tunable)
     return _grid(tunable, variables, x, alphas, min(chunk, alphas.shape[0]))
+
+
+class _Same:
+    """Stands for a module that cannot be hashed: equal to itself alone."""
+
+    def __init__(self, module):
+        self.module, self.apply = module, module.apply
+
+    def __hash__(self):
+        return id(self.module)
+
+    def __eq__(self, other):
+        return isinstance(other, _Same) and self.module is other.module
 
 
 def _default_chunk():

@@ -13,9 +13,10 @@ from dynjax.tunable.wrapper import Tuned
 class TunableConv(nn.Module, Tuned):
     """Tunable convolution, (x [B, H, W, C], alpha) -> [B, H', W', features] (Maggioni et al. 2023, eq. 5).
 
-    The fields of flax.linen.Conv, then those of Tunable; `alpha` (names or P) may be left out: then P is the length of
-    the alpha that comes. The tree: {"kernels": {"kernel": [W, KH, KW, C / groups, features], "bias": [W, features]},
-    "phi": {"kernel": [P, W], "bias": [W]}}, without "phi" where phi is "identity".
+    The fields of flax.linen.Conv (one number as kernel_size is a square), then those of Tunable; `alpha` (names or P)
+    may be left out: then P is the length of the alpha that comes. The tree:
+    {"kernels": {"kernel": [W, KH, KW, C / groups, features], "bias": [W, features]},
+    "phi": {"kernel": [P, W], "bias": [W]}}, without "phi" where it is the identity.
     """
     features: int
     kernel_size: int | Sequence[int]

@@ -21,15 +21,18 @@ def split(tree, patterns):
     Raises:
       ValueError: a pattern matches nothing.
     """
-    flat = traverse_util.flatten_dict(_plain(tree), sep="/")
+    # Keyed by tuples: names may hold slashes themselves, as those of nn.WeightNorm do.
+    flat = {"/".join(path): (path, leaf) for path, leaf in traverse_util.flatten_dict(_plain(tree)).items()}
+    patterns = (patterns,) if isinstance(patterns, str) else patterns
     regexes = {pattern: re.compile(_regex(pattern)) for pattern in patterns}
     for pattern, regex in regexes.items():
         if not any(regex.match(path) for path in flat):
             raise ValueError(f"the pattern {pattern!r} in fixed matches no parameter; the network has "
                              f"{', '.join(list(flat)[:12])}{', ...' if len(flat) > 12 else ''}.")
-    matched = {path: leaf for path, leaf in flat.items() if any(regex.match(path) for regex in regexes.values())}
-    rest = {path: leaf for path, leaf in flat.items() if path not in matched}
-    return traverse_util.unflatten_dict(rest, sep="/"), traverse_util.unflatten_dict(matched, sep="/")
+    parts = {}, {}
+    for name, (path, leaf) in flat.items():
+        parts[any(regex.match(name) for regex in regexes.values())][path] = leaf
+    return tuple(traverse_util.unflatten_dict(part) for part in parts)
 
 
 def merge(first, second):
@@ -41,7 +44,7 @@ def merge(first, second):
 
 
 def with_entry(tree, path, value):
-    """The nested dict `tree` with `value` under `path`, beside what is there already; an empty path is the tree itself."""
+    """The nested dict `tree` with `value` under `path`, beside what is there; an empty path is the tree itself."""
     if not path:
         return {**tree, **value} if isinstance(value, Mapping) else value
     set_at(tree, path, value)

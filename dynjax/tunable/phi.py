@@ -9,24 +9,25 @@ import numpy as np
 KINDS = ("affine", "identity")
 
 
-def layers(params, path=()):
+def layers(params, path=(), *, deep=False):
     """The layers of a parameter tree, each with a phi of its own.
 
     A module whose own parameters are a kernel or a bias or both is one layer; every other bare parameter is a layer
-    of its own, under its name.
+    of its own, under its name. With `deep` maps, which are lists and leave no room beside them, so is the kernel or
+    bias of a module that has modules below it.
 
     Yields:
       (path of the layer, names of its leaves below that path; () where the path is the leaf itself).
     """
     own = [name for name, value in params.items() if not isinstance(value, Mapping)]
-    if own and set(own) <= {"kernel", "bias"}:
+    if own and set(own) <= {"kernel", "bias"} and not (deep and len(own) < len(params)):
         yield path, tuple(own)
     else:
         for name in own:
             yield (*path, name), ()
     for name, value in params.items():
         if isinstance(value, Mapping):
-            yield from layers(value, (*path, name))
+            yield from layers(value, (*path, name), deep=deep)
 
 
 def initial(objectives, kernels, *, hidden=(), start="copies"):

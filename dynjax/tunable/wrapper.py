@@ -1,5 +1,7 @@
 """Tunable: any linen network with kernels that are aggregated from alpha."""
+import functools
 from collections.abc import Mapping
+from numbers import Integral
 
 import flax.linen as nn
 import jax
@@ -49,6 +51,10 @@ class Tuned:
         if start == "base" and self.phi == "identity":
             raise ValueError('start="base" needs a phi with parameters, but phi is "identity"; use start="copies" or '
                              'phi="affine".')
+        names = set(plain_variables.get("params", {}))
+        if "kernels" in names and names <= {"kernels", "phi", "fixed"}:
+            raise ValueError("stack got variables that are stacked already; wanted the plain network's. Bake them "
+                             "first, or use them as they are.")
         if "params" not in plain_variables:
             raise ValueError(f"stack got a tree with {', '.join(plain_variables) or 'nothing in it'}; wanted the plain "
                              'network\'s variables, {"params": ...}.')
@@ -58,9 +64,12 @@ class Tuned:
         return {"params": self._params(slots, objectives, start), **others}
 
     def _names(self):
-        if self.alpha is None or isinstance(self.alpha, int):
+        if self.alpha is None or isinstance(self.alpha, Integral):
             return None
-        return (self.alpha,) if isinstance(self.alpha, str) else tuple(self.alpha)
+        names = (self.alpha,) if isinstance(self.alpha, str) else tuple(self.alpha)
+        if len(set(names)) < len(names):
+            raise ValueError(f"alpha is {names}; wanted a name of its own for every objective.")
+        return names
 
     def _sizes(self, alpha):
         """(P, W), with P from the field alpha or else from the alpha that came."""
@@ -69,8 +78,8 @@ class Tuned:
         names = self._names()
         if names is not None:
             objectives = len(names)
-        elif isinstance(self.alpha, int):
-            objectives = self.alpha
+        elif isinstance(self.alpha, Integral):
+            objectives = int(self.alpha)
         elif alpha is not None:
             objectives = alpha.shape[-1]
         else:
@@ -91,7 +100,7 @@ class Tuned:
         params = {"kernels": jax.tree.map(lambda *leaves: jnp.stack(leaves), *kernels)}
         if self.phi == "affine":
             params["phi"] = {}
-            for path, _ in phi_map.layers(kernels[0]):
+            for path, _ in phi_map.layers(kernels[0], deep=bool(self.hidden)):
                 phi = phi_map.initial(objectives, len(slots), hidden=tuple(self.hidden), start=start)
                 params["phi"] = paths.with_entry(params["phi"], path, phi)
         if fixed[0]:
@@ -106,18 +115,21 @@ class Tuned:
         if self.phi == "affine" and "phi" not in params:
             raise ValueError(f"{type(self).__name__} has phi='affine' but the parameters have no 'phi'; they belong "
                              "to a network with phi='identity'.")
-        return paths.merge(_tuned(params["kernels"], params.get("phi"), alpha), params.get("fixed"))
+        known = _objectives(params)
+        if known is not None and alpha.shape[-1] != known:
+            raise ValueError(f"alpha has shape {alpha.shape}; wanted a last axis of {known}, one number for every "
+                             "objective.")
+        tuned = _tuned(params["kernels"], params.get("phi"), alpha, deep=bool(self.hidden))
+        return paths.merge(tuned, params.get("fixed"))
 
     def _call(self, x, alpha, args, kwargs):
-        alpha = alpha_array(alpha, self._names(), batch=x.shape[0])
+        images = jax.tree.leaves(x)
+        alpha = alpha_array(alpha, self._names(), batch=images[0].shape[0] if images else None)
         if self.is_initializing() and not self.has_variable("params", "kernels"):
             self._initialise(x, alpha, args, kwargs)
         variables = dict(self.variables)
         params = variables.pop("params", {})
-        objectives, _ = self._sizes(alpha)
-        if alpha.shape[-1] != objectives:
-            raise ValueError(f"alpha has shape {alpha.shape}; wanted a last axis of {objectives}, one number for "
-                             "every objective.")
+        self._sizes(alpha)
         # The keys as they came: at the top of a tree the network then draws what it would draw without the wrapper.
         rngs = {name: rng.as_jax_rng() for name, rng in self.scope.rngs.items()}
         net, mutable = self.plain(), self.scope.mutable or []
@@ -142,7 +154,7 @@ class Tuned:
         slots = []
         for key in jax.random.split(rngs.pop("params"), count):
             drawn = self.plain().init({"params": key, **rngs}, x, *args, **kwargs)
-            slots.append(drawn["params"])
+            slots.append(drawn.get("params", {}))
         self._put({**drawn, "params": self._params(slots, objectives, "copies")})
 
     def _put(self, collections):
@@ -188,11 +200,19 @@ class Tunable(nn.Module, Tuned):
         return self._call(x, alpha, args, kwargs)
 
 
-@jax.jit
-def _tuned(kernels, phi, alpha):
+def _objectives(params):
+    """P as the parameters have it, or None where there are none."""
+    tree = params.get("phi", params["kernels"])
+    leaves = [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+              if "phi" not in params or path[-1] == jax.tree_util.DictKey("kernel")]
+    return leaves[0].shape[0] if leaves else None
+
+
+@functools.partial(jax.jit, static_argnames="deep")
+def _tuned(kernels, phi, alpha, *, deep):
     """Plain parameters from stacked ones; jitted, so that baking and applying run the same compiled sum."""
     plain = {}
-    for path, leaves in phi_map.layers(kernels):
+    for path, leaves in phi_map.layers(kernels, deep=deep):
         layer, kernel_stack = None if phi is None else paths.at(phi, path), paths.at(kernels, path)
         stack = {name: kernel_stack[name] for name in leaves} if leaves else kernel_stack
         weights = jax.lax.optimization_barrier(phi_map.weights(*jax.lax.optimization_barrier((layer, alpha))))
