@@ -12,7 +12,7 @@ jax.config.update("jax_num_cpu_devices", int(os.environ.get("DYNJAX_TEST_DEVICES
 jax.config.update("jax_default_matmul_precision", "highest")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# Tests compile the same small programs again and again; each is compiled once in a session.
+# Tests compile the same small programs again and again; each is compiled once.
 _CACHE = tempfile.TemporaryDirectory(prefix="dynjax-test-programs-")
 jax.config.update("jax_compilation_cache_dir", _CACHE.name)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

@@ -109,7 +109,9 @@ class _Run:
                     self.pace = Pace(self.config.batch_size)
             report = next_report
             due = lambda every, step=step: every and step % every == 0
-            last = step == self.config.steps or stop.received
+            # Read once: a signal that comes later in this turn is obeyed after the next step.
+            stopping = stop.received is not None
+            last = stopping or step == self.config.steps
             if last or any(map(due, (self.config.checkpoint_every, self.config.preview_every, self.config.log_every))):
                 self.look(report, step, log, bar)
                 report = None
@@ -120,7 +122,7 @@ class _Run:
                     self.save(step)
                 if due(self.config.preview_every):
                     self.preview(step)
-            if stop.received:
+            if stopping:
                 return step
         return self.config.steps
 
