@@ -13,8 +13,10 @@ jax.config.update("jax_default_matmul_precision", "highest")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Tests compile the same small programs again and again; each is compiled once.
-_CACHE = tempfile.TemporaryDirectory(prefix="dynjax-test-programs-")
-jax.config.update("jax_compilation_cache_dir", _CACHE.name)
+if "DYNJAX_TEST_PROGRAMS" not in os.environ:   # set here once, seen by every worker process
+    _PROGRAMS = tempfile.TemporaryDirectory(prefix="dynjax-test-programs-")
+    os.environ["DYNJAX_TEST_PROGRAMS"] = _PROGRAMS.name
+jax.config.update("jax_compilation_cache_dir", os.environ["DYNJAX_TEST_PROGRAMS"])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 

@@ -79,7 +79,7 @@ def test_ten_steps_on_many_devices_equal_ten_on_one():
 def test_the_same_on_eight_devices():
     environment = {**os.environ, "DYNJAX_TEST_DEVICES": "8"}
     test = f"{__file__}::test_ten_steps_on_many_devices_equal_ten_on_one"
-    subprocess.run([sys.executable, "-m", "pytest", test], env=environment, check=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "pytest", "-n", "0", test], env=environment, check=True, timeout=300)
 
 
 def test_a_group_may_span_devices():
