@@ -2,13 +2,14 @@
 import hashlib
 import json
 import logging
-import os
 import shutil
 from pathlib import Path
 
 import flax.serialization
 import jax
 import numpy as np
+
+from dynjax.files import write_atomically
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,9 +36,7 @@ class Checkpoints:
         with ocp.StandardCheckpointer() as checkpointer:
             checkpointer.save(self._path(step).absolute(), _as_dict(state), force=True)
         manifest = {"step": step, "files": _checksums(self._path(step))}
-        unfinished = self.folder / f"{step}.json.unfinished"
-        unfinished.write_text(json.dumps(manifest, indent=1))
-        os.replace(unfinished, self._manifest(step))
+        write_atomically(self._manifest(step), json.dumps(manifest, indent=1).encode())
         for old in self.steps()[:-self.keep]:
             self._remove(old)
 

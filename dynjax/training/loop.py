@@ -95,7 +95,7 @@ class _Run:
         constants = replicate(self.phase.objectives.constants())
         train_step = make_step(self.phase)
         bar.set_description("compiling")
-        tell(bar, "compiling the training step ...")
+        bar.write("compiling the training step ...", file=sys.stderr)
         report = None
         for step in range(self.first + 1, self.config.steps + 1):
             self.state, next_report = train_step(self.state, shard(next(batches)), constants, self.key)
@@ -192,8 +192,3 @@ def check_finite(values, images, step, names, workdir):
         where = ", ".join(f"{name} is {value}" for name, value in values.items() if not math.isfinite(value))
     raise ValueError(f"training stopped at step {step}: {where}. The last checkpoint in {workdir} is from before; try "
                      "a smaller optimizer.learning_rate, or optimizer.clip, in another --workdir.")
-
-
-def tell(bar, text):
-    """A line beside the progress bar."""
-    bar.write(text, file=sys.stderr)

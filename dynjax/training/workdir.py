@@ -1,7 +1,8 @@
 """The folder of a run: the config recorded in it, and what may differ when the run goes on."""
 import json
-import os
 from pathlib import Path
+
+from dynjax.files import write_atomically
 
 # What may change between two starts of one run: how long it is, and what it writes down.
 FREE = ("steps", "checkpoint_every", "preview_every", "log_every", "evaluation", "data.cache", "data.threads")
@@ -31,10 +32,7 @@ def record(workdir, config):
             raise ValueError(f"{workdir} belongs to a run with another config: " + "; ".join(differences) + ". Give "
                              "another --workdir, or the recorded values to go on with that run.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(given, indent=1))
-        os.replace(unfinished, path)
+        write_atomically(path, json.dumps(given, indent=1).encode())
     except OSError as error:
         raise ValueError(f"the workdir {workdir} cannot be written ({error.strerror}); give a folder that can with "
                          "--workdir.") from None
