@@ -13,14 +13,13 @@ from dynjax.objectives import (
     L1,
     L2,
     LPIPS,
+    Adversarial,
     Charbonnier,
     MultiLoss,
     Objective,
     Perceptual,
-    RelativisticAdversarial,
     TotalVariation,
     build_multi_loss,
-    critic_loss,
 )
 
 KEY = jax.random.key(0)
@@ -41,6 +40,12 @@ def test_pixel_terms_by_hand():
     np.testing.assert_allclose(value(TotalVariation(), picture, target), [7])
 
 
+def by_features(term, output, target):
+    """The value of a term that reads features, which MultiLoss computes."""
+    loss = MultiLoss({"only": Objective(((1.0, term),))})
+    return loss.values(loss.constants(), output, {"target": target})[:, 0]
+
+
 def test_charbonnier_has_a_finite_gradient_at_equal_pictures():
     picture = jnp.ones((1, 2, 2, 3))
     gradient = jax.grad(lambda output: value(Charbonnier(), output, picture).sum())(picture)
@@ -53,13 +58,26 @@ def test_perceptual_is_the_mean_distance_of_features():
     features = [VGG16(layers=layers).apply(trunk_variables("vgg16"), imagenet_normalise(x)) for x in (output, target)]
     for distance, power in (("l1", 1), ("l2", 2)):
         wanted = sum((np.abs(features[0][name] - features[1][name]) ** power).mean((1, 2, 3)) for name in layers)
-        got = value(Perceptual(layers=layers, distance=distance), output, target)
+        got = by_features(Perceptual(layers=layers, distance=distance), output, target)
         np.testing.assert_allclose(got, wanted, rtol=1e-5)
-    assert set(Perceptual(layers=("conv1_2",)).constants()["params"]) == {"conv1_1", "conv1_2"}
     with pytest.raises(FileNotFoundError, match="vgg19"):
-        Perceptual(net="vgg19").constants()
+        by_features(Perceptual(net="vgg19"), output, target)
     with pytest.raises(ValueError, match=r"perceptual.distance is 'l3'; wanted one of l1, l2"):
-        Perceptual(distance="l3").constants()
+        Perceptual(distance="l3")
+
+
+def test_terms_that_read_the_same_network_share_it():
+    terms = (Perceptual(layers=("relu1_1",)), Perceptual(layers=("conv1_2",), distance="l2"))
+    loss = MultiLoss({"both": Objective(tuple((1.0, term) for term in terms))})
+    constants = loss.constants()
+    assert set(constants["trunks"]) == {"vgg16"}
+    assert set(constants["trunks"]["vgg16"]["params"]) == {"conv1_1", "conv1_2"}
+    output, target = jax.random.uniform(KEY, (2, 1, 8, 8, 3))
+    example = {"target": target}
+    program = str(jax.make_jaxpr(loss.values)(constants, output, example))
+    assert program.count("conv_general_dilated[") == 4      # two layers, once for the output and once for the target
+    alone = sum(by_features(term, output, target) for term in terms)
+    np.testing.assert_allclose(loss.values(constants, output, example)[:, 0], alone, rtol=1e-5)
 
 
 def test_lpips_and_its_first_levels():
@@ -76,22 +94,46 @@ def logits(images):
     return jnp.sin(images).sum((1, 2, 3))[:, None]
 
 
+def judge(fake, real):
+    """What the trainer hands to adversarial terms."""
+    return lambda: (logits(jnp.asarray(real)), logits(jnp.asarray(fake)))
+
+
 def test_relativistic_average_by_numpy():
     fake, real = np.asarray(jax.random.normal(KEY, (2, 5, 2, 2, 3)), np.float64)
     f, r = np.sin(fake).sum((1, 2, 3)), np.sin(real).sum((1, 2, 3))
     log_sigmoid = lambda x: -np.log1p(np.exp(-x))
     # Reference 2.3: D(a, b) = sigmoid(C(a) - mean C(b)); ESRGAN halves both sums.
     wanted = -0.5 * (log_sigmoid(-(r - f.mean())) + log_sigmoid(f - r.mean()))
-    got = value(RelativisticAdversarial(), jnp.asarray(fake), jnp.asarray(real), critic=logits)
+    got = value(Adversarial(), jnp.asarray(fake), jnp.asarray(real), critic=judge(fake, real))
     np.testing.assert_allclose(got, wanted, rtol=1e-5)
     wanted = -0.5 * (log_sigmoid(r - f.mean()).mean() + log_sigmoid(-(f - r.mean())).mean())
-    score = lambda f, r: critic_loss(r[:, None], f[:, None])
+    score = lambda f, r: Adversarial().critic_loss(r[:, None], f[:, None])
     np.testing.assert_allclose(score(jnp.asarray(f), jnp.asarray(r)), wanted, rtol=1e-5)
     # The means are constants for the critic: its gradient is that of the two terms one by one.
     gradient = jax.grad(score)(jnp.asarray(f), jnp.asarray(r))
     np.testing.assert_allclose(gradient, 0.5 / 5 / (1 + np.exp(-(f - r.mean()))), rtol=1e-5)
     with pytest.raises(ValueError, match="without a critic"):
-        value(RelativisticAdversarial(), jnp.asarray(fake), jnp.asarray(real))
+        value(Adversarial(), jnp.asarray(fake), jnp.asarray(real))
+
+
+def test_the_standard_game_by_numpy():
+    fake, real = np.asarray(jax.random.normal(KEY, (2, 3, 2, 2, 1)), np.float64)   # maps of logits, as PatchGAN's
+    log_sigmoid = lambda x: -np.log1p(np.exp(-x))
+    term = Adversarial(kind="standard")
+    got = value(term, fake, real, critic=lambda: (jnp.asarray(real), jnp.asarray(fake)))
+    np.testing.assert_allclose(got, -log_sigmoid(fake).mean((1, 2, 3)), rtol=1e-5)
+    wanted = -log_sigmoid(real).mean() - log_sigmoid(-fake).mean()
+    np.testing.assert_allclose(term.critic_loss(jnp.asarray(real), jnp.asarray(fake)), wanted, rtol=1e-5)
+    with pytest.raises(ValueError, match="kind is 'wgan'; wanted one of relativistic, standard"):
+        Adversarial(kind="wgan")
+
+
+def test_one_critic_serves_one_kind_of_game():
+    terms = lambda *kinds: MultiLoss({"a": Objective(tuple((1.0, Adversarial(kind=kind)) for kind in kinds))})
+    with pytest.raises(ValueError, match="different adversarial terms"):
+        terms("standard", "relativistic").critic_loss(jnp.ones((1, 1)), jnp.ones((1, 1)))
+    assert MultiLoss({"a": Objective(((1.0, L1()),))}).critic_loss(jnp.ones((1, 1)), jnp.ones((1, 1))) is None
 
 
 def test_two_devices_are_one_for_the_adversarial_objectives():
@@ -99,9 +141,9 @@ def test_two_devices_are_one_for_the_adversarial_objectives():
 
     def losses(axis_name):
         def loss(scale, fake, real):
-            term = RelativisticAdversarial(axis_name=axis_name)
-            critic = critic_loss(logits(real * scale), logits(fake * scale), axis_name=axis_name)
-            return value(term, fake * scale, real, critic=logits).mean(), critic
+            term = Adversarial(axis_name=axis_name)
+            critic = term.critic_loss(logits(real * scale), logits(fake * scale))
+            return value(term, fake * scale, real, critic=judge(fake * scale, real)).mean(), critic
 
         def run(scale, fake, real):
             found = (*loss(scale, fake, real), jax.grad(lambda s: loss(s, fake, real)[0])(scale),
@@ -161,7 +203,7 @@ def test_built_from_a_config(kind):
     loss = build_multi_loss(config, axis_name="devices")
     assert loss.names == ("fidelity", "perceptual")
     assert loss.objectives["fidelity"] == Objective(((1.0, L1()),), 2.0)
-    terms = {(0.2, Charbonnier(1e-3)), (0.005, RelativisticAdversarial("devices")),
+    terms = {(0.2, Charbonnier(1e-3)), (0.005, Adversarial(axis_name="devices")),
              (1.0, Perceptual(layers=("relu1_1",)))}
     assert set(loss.objectives["perceptual"].terms) == terms and loss.objectives["perceptual"].weight == 1
 

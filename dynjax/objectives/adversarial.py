@@ -1,49 +1,62 @@
-"""The relativistic average GAN (Jolicoeur-Martineau 2019, as ESRGAN uses it)."""
+"""Adversarial terms: what a network and its critic are trained for."""
 import dataclasses
 
 import jax
 import jax.numpy as jnp
 import optax
 
+KINDS = ("relativistic", "standard")
+_bce = optax.sigmoid_binary_cross_entropy
+
 
 @dataclasses.dataclass(frozen=True)
-class RelativisticAdversarial:
-    """The network's side: real pictures should look less real than ours on average, and ours more than real ones.
+class Adversarial:
+    """The outputs should look as real to the critic as the targets do; the critic's own loss is `critic_loss`.
 
-    0.5 * [bce(r - mean f, 0) + bce(f - mean r, 1)] with logits r of the targets and f of the outputs, the first term's
-    average over images as one value an image too.
+    With logits r of the targets and f of the outputs, one an image or a map of them:
+
+    - relativistic (Jolicoeur-Martineau 2019, as ESRGAN uses it): 0.5 * [bce(r - mean f, 0) + bce(f - mean r, 1)];
+      the critic has the labels exchanged.
+    - standard (Goodfellow et al. 2014, non-saturating): bce(f, 1); the critic bce(r, 1) + bce(f, 0).
 
     Attributes:
+      kind: "relativistic" or "standard".
       axis_name: name of the devices' axis, for averages over the global batch; None within one device.
     """
+    kind: str = "relativistic"
     axis_name: str | None = None
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            raise ValueError(f"adversarial.kind is {self.kind!r}; wanted one of {', '.join(KINDS)}.")
 
     def constants(self):
         """No weights; the critic is trained alongside."""
         return {}
 
     def __call__(self, constants, output, example, critic=None):
-        """Output and target [B, H, W, C] to [B], by critic(images) -> logits [B, 1]."""
+        """critic() -> (logits of the targets, logits of the outputs), each [B, ...], to [B]."""
         if critic is None:
             raise ValueError("an adversarial term was asked for without a critic; set critic.name, such as VGGCritic.")
-        real, fake = jax.lax.stop_gradient(critic(example["target"]))[:, 0], critic(output)[:, 0]
-        return _relativistic(fake, real, self.axis_name)
+        real, fake = critic()
+        real = jax.lax.stop_gradient(real)
+        if self.kind == "standard":
+            return _per_image(_bce(fake, jnp.ones_like(fake)))
+        return 0.5 * _per_image(_bce(real - self._mean(fake), jnp.zeros_like(real))
+                                + _bce(fake - self._mean(real), jnp.ones_like(fake)))
+
+    def critic_loss(self, real, fake):
+        """The critic's side, of logits [B, ...] of targets and outputs: a scalar. Means over images are detached."""
+        if self.kind == "standard":
+            return jnp.mean(_bce(real, jnp.ones_like(real)) + _bce(fake, jnp.zeros_like(fake)))
+        mean_real, mean_fake = (jax.lax.stop_gradient(self._mean(logits)) for logits in (real, fake))
+        return 0.5 * jnp.mean(_bce(real - mean_fake, jnp.ones_like(real)) + _bce(fake - mean_real,
+                                                                                jnp.zeros_like(fake)))
+
+    def _mean(self, logits):
+        mean = jnp.mean(logits)
+        return mean if self.axis_name is None else jax.lax.pmean(mean, self.axis_name)
 
 
-def critic_loss(real_logits, fake_logits, *, axis_name=None):
-    """The critic's side: 0.5 * [bce(r - mean f, 1) + bce(f - mean r, 0)], means detached; logits [B, 1] to a scalar."""
-    real, fake = real_logits[:, 0], fake_logits[:, 0]
-    mean_real, mean_fake = (jax.lax.stop_gradient(_mean(logits, axis_name)) for logits in (real, fake))
-    bce = optax.sigmoid_binary_cross_entropy
-    return 0.5 * jnp.mean(bce(real - mean_fake, jnp.ones_like(real)) + bce(fake - mean_real, jnp.zeros_like(fake)))
-
-
-def _relativistic(ours, others, axis_name):
-    bce = optax.sigmoid_binary_cross_entropy
-    return 0.5 * (bce(others - _mean(ours, axis_name), jnp.zeros_like(others))
-                  + bce(ours - _mean(others, axis_name), jnp.ones_like(ours)))
-
-
-def _mean(logits, axis_name):
-    mean = jnp.mean(logits)
-    return mean if axis_name is None else jax.lax.pmean(mean, axis_name)
+def _per_image(values):
+    return jnp.mean(values.reshape(values.shape[0], -1), axis=1)

@@ -4,14 +4,17 @@ import difflib
 import numbers
 from collections.abc import Mapping
 
+import jax
 import jax.numpy as jnp
 
-from dynjax.objectives.adversarial import RelativisticAdversarial
+from dynjax.networks.vgg import TRUNKS, imagenet_normalise, trunk_variables
+from dynjax.objectives.adversarial import Adversarial
 from dynjax.objectives.perceptual import LPIPS, Perceptual
 from dynjax.objectives.pixel import L1, L2, Charbonnier, TotalVariation
+from dynjax.objectives.style import Gram
 
 TERMS = {"l1": L1, "l2": L2, "charbonnier": Charbonnier, "total_variation": TotalVariation, "perceptual": Perceptual,
-         "lpips": LPIPS, "adversarial": RelativisticAdversarial}
+         "gram": Gram, "lpips": LPIPS, "adversarial": Adversarial}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +22,8 @@ class Objective:
     """One objective: terms with a scale each, and the weight lambda of their sum.
 
     Attributes:
-      terms: ((scale, term), ...), each term called as term(constants, output, example, critic) -> [B].
+      terms: ((scale, term), ...), each called as term(constants, output, example, critic=...) -> [B]. A term that
+        reads features has `trunk`, (net, file of weights or None), and `layers`, and is called with `features` too.
       weight: lambda_i of equation 7.
     """
     terms: tuple
@@ -29,8 +33,9 @@ class Objective:
 class MultiLoss:
     """L(alpha) = sum_i lambda_i mean_b(alpha_i(b) L_i(b)) (Maggioni et al. 2023, eq. 7), L_i one value an image.
 
-    A term that stands in several objectives is computed once. The weights of feature networks come as `constants`, an
-    argument of whatever is compiled, so that they are not copied into the program.
+    A term that stands in several objectives is computed once, and so are the features that several terms read. The
+    weights of feature networks come as `constants`, an argument of whatever is compiled, so that they are not copied
+    into the program.
 
     Args:
       objectives: {name: Objective}, in the order of alpha.
@@ -41,21 +46,52 @@ class MultiLoss:
         self.names = tuple(self.objectives)
         distinct = dict.fromkeys(term for objective in self.objectives.values() for _, term in objective.terms)
         self._keys = {term: f"{index}_{type(term).__name__}" for index, term in enumerate(distinct)}
+        self._trunks = {}   # {(net, weights): layers that some term reads}
+        for term in distinct:
+            if hasattr(term, "trunk"):
+                read = self._trunks.get(term.trunk, ())
+                self._trunks[term.trunk] = tuple(dict.fromkeys(read + tuple(term.layers)))
 
     def constants(self):
-        """The weights that the terms need, by term."""
-        return {key: term.constants() for term, key in self._keys.items()}
+        """The weights that the terms need: of feature networks, and by term."""
+        trunks = {_name(trunk): trunk_variables(trunk[0], weights=trunk[1], layers=layers)
+                  for trunk, layers in self._trunks.items()}
+        return {"trunks": trunks, **{key: term.constants() for term, key in self._keys.items()}}
 
     def values(self, constants, output, example, critic=None):
         """Every objective's value for every image, [B, P], before alpha and lambda.
 
         Args:
           constants: as `constants()` gives them. output: [B, H, W, C], nominally in [0, 1], not clipped.
-          example: a dict with "target" and whatever else the terms read. critic: images -> logits [B, 1].
+          example: a dict with "target" and whatever else the terms read.
+          critic: () -> (logits of the targets, logits of the outputs), for adversarial terms.
         """
-        by_term = {term: term(constants[key], output, example, critic=critic) for term, key in self._keys.items()}
+        by_term = self.by_term(constants, output, example, critic)
         return jnp.stack([sum(scale * by_term[term] for scale, term in objective.terms)
                           for objective in self.objectives.values()], axis=-1)
+
+    def by_term(self, constants, output, example, critic=None):
+        """{term: [B]}, each term's value before its scale; arguments as for `values`."""
+        features = {}
+        for (net, weights), layers in self._trunks.items():
+            trunk, variables = TRUNKS[net](layers=layers), constants["trunks"][_name((net, weights))]
+            read = lambda images, trunk=trunk, variables=variables: trunk.apply(variables, imagenet_normalise(images))
+            features[net, weights] = (read(output), read(jax.lax.stop_gradient(example["target"])))
+        given = lambda term: {"features": features[term.trunk]} if hasattr(term, "trunk") else {}
+        return {term: term(constants[key], output, example, critic=critic, **given(term))
+                for term, key in self._keys.items()}
+
+    def critic_loss(self, real_logits, fake_logits):
+        """What the critic is trained for, a scalar, by the adversarial term among these; None where there is none.
+
+        Raises:
+          ValueError: adversarial terms that want different critics.
+        """
+        terms = [term for term in self._keys if isinstance(term, Adversarial)]
+        if len(terms) > 1:
+            raise ValueError(f"the objectives have different adversarial terms ({', '.join(map(str, terms))}); wanted "
+                             "one kind, for there is one critic.")
+        return terms[0].critic_loss(real_logits, fake_logits) if terms else None
 
     def combine(self, values, alpha):
         """The loss, a scalar, of values [B, P] at alpha, [P] for all images or [B, P].
@@ -69,6 +105,11 @@ class MultiLoss:
         weights = jnp.asarray([objective.weight for objective in self.objectives.values()], values.dtype)
         alpha = jnp.broadcast_to(alpha, values.shape)
         return jnp.sum(weights * jnp.mean(alpha * values, axis=0))
+
+
+def _name(trunk):
+    net, weights = trunk
+    return net if weights is None else f"{net} of {weights}"
 
 
 def build_multi_loss(config, *, axis_name=None):

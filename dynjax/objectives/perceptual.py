@@ -5,7 +5,6 @@ import jax
 import jax.numpy as jnp
 
 from dynjax.metrics.lpips import LAYERS, lpips_terms, lpips_weights
-from dynjax.networks.vgg import TRUNKS, imagenet_normalise, trunk_variables
 
 DISTANCES = {"l1": jnp.abs, "l2": jnp.square}
 
@@ -27,19 +26,22 @@ class Perceptual:
     distance: str = "l1"
 
     def __post_init__(self):
-        object.__setattr__(self, "layers", (self.layers,) if isinstance(self.layers, str) else tuple(self.layers))
-
-    def constants(self):
-        """The network's variables down to the deepest layer."""
         if self.distance not in DISTANCES:
             raise ValueError(f"perceptual.distance is {self.distance!r}; wanted one of {', '.join(DISTANCES)}.")
-        return trunk_variables(self.net, weights=self.weights, layers=self.layers)
+        object.__setattr__(self, "layers", (self.layers,) if isinstance(self.layers, str) else tuple(self.layers))
 
-    def __call__(self, constants, output, example, critic=None):
-        """Output and target [B, H, W, 3] in [0, 1] to [B]."""
-        trunk = TRUNKS[self.net](layers=self.layers)
-        features = lambda images: trunk.apply(constants, imagenet_normalise(images))
-        ours, wanted = features(output), features(jax.lax.stop_gradient(example["target"]))
+    @property
+    def trunk(self):
+        """Whose features are read; MultiLoss computes them once for all terms."""
+        return self.net, self.weights
+
+    def constants(self):
+        """None of its own."""
+        return {}
+
+    def __call__(self, constants, output, example, critic=None, *, features):
+        """Features of the output and of the target, {layer: [B, h, w, C]} each, to [B]."""
+        ours, wanted = features
         distance = DISTANCES[self.distance]
         return sum(jnp.mean(distance(ours[name] - wanted[name]), axis=(1, 2, 3)) for name in self.layers)
 
