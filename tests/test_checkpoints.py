@@ -25,7 +25,7 @@ def checkpoints(tmp_path):
 
 
 def test_the_newest_comes_back_as_it_was(checkpoints):
-    step, state = checkpoints.restore(state_at(0))
+    step, state = checkpoints.restore(state_at)
     assert step == 3 and checkpoints.steps() == [2, 3]
     np.testing.assert_array_equal(state.params["conv"]["kernel"], np.full((3, 4), 3, np.float32))
     assert isinstance(state.optimizer[0], optax.ScaleByAdamState) and state.step.dtype == jnp.int32
@@ -47,10 +47,10 @@ def test_damage_is_named_and_the_one_before_is_used(checkpoints, caplog):
     largest = max(files, key=lambda path: path.stat().st_size)
     largest.write_bytes(b"")
     with caplog.at_level(logging.WARNING):
-        step, state = checkpoints.restore(state_at(0))
+        step, state = checkpoints.restore(state_at)
     assert step == 2 and int(state.step) == 2 and "checkpoint 3 is damaged" in caplog.text
     checkpoints.save(3, state_at(3))
-    assert checkpoints.restore(state_at(0))[0] == 3
+    assert checkpoints.restore(state_at)[0] == 3
 
 
 def test_a_missing_folder_or_manifest_counts_as_damage(checkpoints):
@@ -59,14 +59,14 @@ def test_a_missing_folder_or_manifest_counts_as_damage(checkpoints):
     shutil.rmtree(checkpoints.folder / "3")
     (checkpoints.folder / "2.json").write_text("{")
     with pytest.raises(ValueError, match=r"every checkpoint in .* is damaged"):
-        checkpoints.restore(state_at(0))
+        checkpoints.restore(state_at)
     assert (checkpoints.folder / "2.damaged").is_dir()   # nothing is thrown away
 
 
 def test_an_unfinished_save_does_not_count(checkpoints):
     (checkpoints.folder / "9").mkdir()
-    assert checkpoints.restore(state_at(0))[0] == 3
+    assert checkpoints.restore(state_at)[0] == 3
 
 
 def test_no_checkpoint_at_all(tmp_path):
-    assert Checkpoints(tmp_path / "none").restore(state_at(0)) is None
+    assert Checkpoints(tmp_path / "none").restore(state_at) is None

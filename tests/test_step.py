@@ -12,6 +12,7 @@ import optax
 import pytest
 
 from dynjax.objectives import build_multi_loss, build_sampler
+from dynjax.tasks import Task
 from dynjax.training import Phase, initial_state, make_step, replicate, shard, unreplicate
 from dynjax.training.step import group_size
 from dynjax.tunable import Tunable
@@ -26,9 +27,8 @@ class Tiny(nn.Module):
         return x + 0.1 * y
 
 
-class Noisy:
+class Noisy(Task):
     """A task with noise from each image's own key, to see that it does not depend on the devices."""
-    multiple = upscale = 1
 
     def example(self, images, keys):
         noise = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:]))(keys)

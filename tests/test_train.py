@@ -161,8 +161,9 @@ def test_what_is_not_finite_is_named_with_its_objective_and_alpha(tmp_path):
     from dynjax.training.loop import check_finite
 
     images = {"alphas": np.array([[[1.0, 0.0], [0.25, 0.75]]]), "values": np.array([[[0.1, 0.2], [0.1, np.nan]]])}
-    with pytest.raises(ValueError, match=r"step 7: objective second is nan at alpha \(first 0.250, second 0.750\)"):
-        check_finite({"loss": np.nan}, images, 7, ("first", "second"), tmp_path)
+    with pytest.raises(ValueError, match=r"step 7: objective second is nan at first 0.25, second 0.75\."):
+        label = lambda alpha: "first {:.2f}, second {:.2f}".format(*alpha)
+        check_finite({"loss": np.nan}, images, 7, ("first", "second"), label, tmp_path)
 
 
 @pytest.mark.parametrize(("key", "value", "said"), [

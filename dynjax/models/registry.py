@@ -60,6 +60,11 @@ def construct(name, **fields):
     return _decode_module({"class": name, "fields": fields}, 0).clone(**types)
 
 
+def takes(name, field):
+    """Whether the registered class of that name has such a field; False for unknown classes."""
+    return name in _classes and field in {each.name for each in dataclasses.fields(_classes[name])}
+
+
 def describe(net):
     """The constructor call of a module as plain JSON values: {"class": name, "fields": {...}}, nested.
 

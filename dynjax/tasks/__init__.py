@@ -1,5 +1,6 @@
 """What is learned: clean pictures to examples, and the protocol that judges."""
+from dynjax.tasks.style import Style
 from dynjax.tasks.super_resolution import SuperResolution
 from dynjax.tasks.task import Task
 
-__all__ = ["SuperResolution", "Task"]
+__all__ = ["Style", "SuperResolution", "Task"]

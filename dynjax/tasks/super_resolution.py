@@ -4,10 +4,11 @@ import dataclasses
 import numpy as np
 
 from dynjax.image.resize import crop_to_multiple, resize_bicubic
+from dynjax.tasks.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
-class SuperResolution:
+class SuperResolution(Task):
     """x`scale` super-resolution of bicubically reduced pictures, as the x2, x3 and x4 benchmark files are made.
 
     The reduction rounds to 8 bits in both passes, as MATLAB's imresize does on 8-bit pictures, in training too.

@@ -1,18 +1,19 @@
 """What a task is: pure functions that the trainer and the evaluation call without knowing which task it is."""
-from typing import Protocol
 
 
-class Task(Protocol):
-    """A restoration task on clean pictures.
+class Task:
+    """What is learned; the least a task of your own has is `example`, for evaluation `evaluation_example` too.
 
     Attributes:
       multiple: evaluation pictures are cut at bottom and right to a multiple of this many pixels.
       upscale: output pixels per input pixel along each side.
       border: rows and columns cut off each side before PSNR and SSIM.
+      has_target: whether there is one right answer, so that PSNR and its like mean something.
     """
-    multiple: int
-    upscale: int
-    border: int
+    multiple = 1
+    upscale = 1
+    border = 0
+    has_target = True
 
     def example(self, images, keys):
         """Training examples on the device.
@@ -24,9 +25,24 @@ class Task(Protocol):
         Returns:
           {"input": what the network sees, "target": what it should give, ...}, leading axis B.
         """
+        raise NotImplementedError
 
     def evaluation_example(self, image, key):
         """The same for one clean numpy picture [H, W, C], by the task's evaluation protocol, without a batch axis."""
+        raise NotImplementedError
 
     def baselines(self, example):
         """Untrained answers to an evaluation example, {name: picture [H, W, C] in [0, 1]}, to compare with."""
+        return {}
+
+    def answer(self, output, example):
+        """The pictures [B, H, W, C], nominally in [0, 1], that the network's output stands for."""
+        return output
+
+    def loss_view(self, pictures):
+        """The part of answers or targets [B, H, W, C] that the objectives compare."""
+        return pictures
+
+    def critic_view(self, pictures):
+        """The part of answers or targets [B, H, W, C] that the critic sees."""
+        return pictures

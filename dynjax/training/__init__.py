@@ -1,5 +1,6 @@
 """How it is learned: the step over devices, the loop, checkpoints, logs."""
-from dynjax.training.experiment import Experiment, build
+from dynjax.training.build import build
+from dynjax.training.experiment import Experiment
 from dynjax.training.loop import train
 from dynjax.training.measure import measure_run
 from dynjax.training.phase import Phase, TrainState, initial_state

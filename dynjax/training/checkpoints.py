@@ -40,8 +40,8 @@ class Checkpoints:
         for old in self.steps()[:-self.keep]:
             self._remove(old)
 
-    def restore(self, target):
-        """The newest undamaged state as (step, state like `target`), or None where there is none at all.
+    def restore(self, target_at):
+        """The newest undamaged state as (step, state like `target_at(step)`), or None where there is none at all.
 
         Raises:
           ValueError: checkpoints exist but every one is damaged.
@@ -52,6 +52,7 @@ class Checkpoints:
         for step in reversed(steps):
             problem = self._problem(step)
             if problem is None:
+                target = target_at(step)
                 with ocp.StandardCheckpointer() as checkpointer:
                     tree = checkpointer.restore(self._path(step).absolute(), _as_dict(target))
                 return step, flax.serialization.from_state_dict(target, tree)

@@ -1,114 +1,95 @@
-"""From a config to the objects it names: network, wrapper, task, objectives, phase, data."""
+"""What a config describes, as objects: model, task, phases, pictures."""
 import dataclasses
-import functools
+import itertools
 from collections.abc import Mapping
 
+import flax.linen as nn
 import jax
-import optax
+import numpy as np
 
-from dynjax import models
 from dynjax.data import open_source
-from dynjax.objectives import build_multi_loss, build_sampler
-from dynjax.tasks import SuperResolution
+from dynjax.evaluation import alpha_points
 from dynjax.training.phase import Phase
-from dynjax.training.step import AXIS
 from dynjax.tunable import Tunable
-
-TASKS = {"super_resolution": SuperResolution}
 
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What a config describes. `sources` opens pictures only when asked to."""
-    config: Mapping
-    model: Tunable
-    task: object
-    phase: Phase
+    """A run as objects; pictures are opened only when asked for.
 
-    def training_source(self):
-        """The pictures to train on."""
-        return open_source(self.config.data.source, split=self.config.data.split or None)
+    Attributes:
+      config: as configs/*.py give it.
+      model: Tunable, DynamicNet, or a plain network that is trained to be compared with.
+      phases: in the order they are trained. settings: the config of each, with what that phase overrides.
+    """
+    config: Mapping
+    model: nn.Module
+    phases: tuple[Phase, ...]
+    settings: tuple[Mapping, ...]
+
+    @property
+    def task(self):
+        """The last phase's, by which the run is evaluated."""
+        return self.phases[-1].task
+
+    @property
+    def ends(self):
+        """The step after which each phase ends."""
+        return tuple(itertools.accumulate(phase.steps for phase in self.phases))
+
+    @property
+    def steps(self):
+        """Of all phases."""
+        return self.ends[-1]
+
+    def phase_at(self, step):
+        """The index of the phase that makes step `step` + 1; that of the last step, after it."""
+        return next((index for index, end in enumerate(self.ends) if step < end), len(self.phases) - 1)
+
+    def training_source(self, index=-1):
+        """The pictures that a phase is trained on."""
+        return open_source(**_pictures(self.settings[index].data))
 
     def evaluation_source(self, spec=None):
         """The pictures to evaluate on: those of `spec`, such as "folder:PATH", or the config's."""
         settings = self.config.evaluation
-        return open_source(spec or settings.source, split=None if spec else settings.split or None)
+        return open_source(spec) if spec else open_source(**_pictures(settings))
+
+    def example_input(self):
+        """What the network sees of one grey picture of the training size."""
+        side = self.settings[0].data.patch_size
+        key = jax.random.split(jax.random.key(self.config.seed), 1)
+        return self.phases[0].task.example(np.full((1, side, side, 3), 0.5, np.float32), key)["input"]
 
     def fresh_variables(self):
         """The model's variables before training, drawn with the run's seed."""
-        size = 2 * self.task.multiple * self.task.upscale
-        keys = jax.random.split(jax.random.key(self.config.seed), 1)
-        image = jax.numpy.zeros((1, size, size, 3))
-        example = self.task.example(image, keys)
-        alpha = jax.numpy.full((len(self.config.alpha.names),), 1 / len(self.config.alpha.names))
-        return self.model.init(jax.random.key(self.config.seed), example["input"], alpha)
+        alphas = self.points(2)
+        inputs = (self.example_input(),) if alphas is None else (self.example_input(), alphas[0])
+        return self.model.init(jax.random.key(self.config.seed), *inputs)
+
+    def points(self, count):
+        """Points of alpha to look at, [A, P] or [A, K], None for a network without alpha.
+
+        Along each edge for a tunable network; the same number for all blocks, over evaluation.range, for a dynamic one.
+        """
+        if isinstance(self.model, Tunable):
+            return alpha_points(self.model.alpha, count, simplex=self.config.alpha.sampler == "simplex")
+        if not hasattr(self.model, "before"):
+            return None
+        if count < 2:
+            raise ValueError(f"alphas is {count}; wanted 2 or more points of alpha, so that both ends are there.")
+        low, high = self.config.evaluation.range
+        blocks = len(self.model.before) + len(self.model.after)
+        return np.repeat(np.linspace(low, high, count, dtype=np.float32)[:, None], blocks, axis=1)
+
+    def label(self, alpha):
+        """A point of alpha in words, for pictures."""
+        if isinstance(self.model, Tunable):
+            return ", ".join(f"{name} {value:.2f}" for name, value in zip(self.model.alpha, alpha, strict=True))
+        return f"alpha {alpha[0]:.2f}" if len(set(map(float, alpha))) == 1 else ", ".join(f"{a:.2f}" for a in alpha)
 
 
-def build(config):
-    """The experiment of a config as configs/*.py give it.
-
-    Raises:
-      ValueError: a name that is not known, or values that do not go together.
-    """
-    for key in ("batch_size", "steps", "data.patch_size", "alpha.group_size", "optimizer.accumulate"):
-        value = functools.reduce(getattr, key.split("."), config)
-        if value < 1:
-            raise ValueError(f"{key} is {value}; wanted 1 or more.")
-    task = _construct(TASKS, config.task, "task")
-    model = Tunable(_network(config), alpha=tuple(config.alpha.names), kernels=config.tunable.kernels,
-                    phi=config.tunable.phi, hidden=tuple(config.tunable.hidden), fixed=tuple(config.tunable.fixed))
-    return Experiment(config, model, task, _phase(config, model, task))
-
-
-def _phase(config, model, task):
-    names = tuple(config.alpha.names)
-    if set(names) != set(config.objectives):
-        raise ValueError(f"alpha.names is {', '.join(names)} but objectives are {', '.join(config.objectives)}; wanted "
-                         "the same names in both.")
-    sampler = build_sampler(config.alpha.sampler, len(names), stretch=config.alpha.stretch)
-    critic = config.critic.to_dict()
-    critic_rate = critic.pop("learning_rate")
-    return Phase(
-        model=model, task=task, sampler=sampler, group_size=config.alpha.group_size,
-        objectives=build_multi_loss({name: config.objectives[name] for name in names}, axis_name=AXIS),
-        optimizer=_optimizer(config, config.optimizer.learning_rate), average_decay=config.average_decay,
-        critic=models.construct(critic.pop("name"), **critic, axis_name=AXIS) if critic["name"] else None,
-        critic_optimizer=_optimizer(config, critic_rate))
-
-
-def _network(config):
-    options = config.network.to_dict()
-    if options.get("scale", config.task.scale) != config.task.scale:
-        raise ValueError(f"network.scale is {options['scale']} but task.scale is {config.task.scale}; wanted the same.")
-    if config.bfloat16:
-        options["dtype"] = jax.numpy.bfloat16
-    return models.construct(options.pop("name"), **options)
-
-
-def _optimizer(config, learning_rate):
-    settings = config.optimizer
-    updates = max(1, config.steps // settings.accumulate)
-    schedules = {
-        "cosine": lambda: optax.warmup_cosine_decay_schedule(
-            learning_rate if not settings.warmup else 0.0, learning_rate, settings.warmup,
-            max(updates, settings.warmup + 1)),
-        "halving": lambda: optax.piecewise_constant_schedule(
-            learning_rate, {int(updates * part): 0.5 for part in settings.halve_at}),
-        "constant": lambda: optax.constant_schedule(learning_rate)}
-    optimizers = {"adam": lambda rate: optax.adam(rate, settings.beta1, settings.beta2), "sgd": optax.sgd}
-    optimizer = _choose("optimizer.name", settings.name, optimizers)(
-        _choose("optimizer.schedule", settings.schedule, schedules)())
-    if settings.clip:
-        optimizer = optax.chain(optax.clip_by_global_norm(settings.clip), optimizer)
-    return optax.MultiSteps(optimizer, settings.accumulate) if settings.accumulate > 1 else optimizer
-
-
-def _construct(classes, settings, what):
-    options = settings.to_dict()
-    return _choose(f"{what}.name", options.pop("name"), classes)(**options)
-
-
-def _choose(key, name, known):
-    if name not in known:
-        raise ValueError(f"{key} is {name!r}; wanted one of {', '.join(known)}.")
-    return known[name]
+def _pictures(settings):
+    """Arguments of open_source from the part of a config that names pictures."""
+    given = {key: settings.get(key) for key in ("split", "attributes", "crop", "size")}
+    return {"spec": settings.source, **{key: value for key, value in given.items() if value}}

@@ -10,13 +10,14 @@ import numpy as np
 from dynjax import evaluation, models
 from dynjax.data import evaluation_images, training_batches
 from dynjax.training import workdir as workdirs
+from dynjax.training.build import build
 from dynjax.training.checkpoints import Checkpoints
-from dynjax.training.experiment import build
 from dynjax.training.logs import Log, Pace, progress_bar
 from dynjax.training.phase import initial_state
 from dynjax.training.start import initial_variables
 from dynjax.training.step import make_step, replicate, shard, unreplicate
 from dynjax.training.stop import StopSignal
+from dynjax.tunable import grid
 
 
 def train(config, workdir=None):
@@ -33,71 +34,106 @@ def train(config, workdir=None):
     """
     workdir = Path(workdir or workdirs.default_workdir(config))
     experiment = build(config)
-    source = experiment.training_source()
-    shard(np.empty(config.batch_size))
+    sources = [experiment.training_source(index) for index in range(len(experiment.phases))]
+    for settings in experiment.settings:
+        shard(np.empty(settings.batch_size))
     workdirs.record(workdir, config)
-    return _Run(experiment, workdir, source).finish()
+    return _Run(experiment, workdir, sources).finish()
 
 
 class _Run:
-    """The state of one start of a run."""
+    """One start of a run: where it begins, and what changes while it trains."""
 
-    def __init__(self, experiment, workdir, source):
-        self.experiment, self.config, self.phase = experiment, experiment.config, experiment.phase
-        self.workdir, self.source = workdir, source
+    def __init__(self, experiment, workdir, sources):
+        self.experiment, self.config = experiment, experiment.config
+        self.workdir, self.sources = workdir, sources
         self.checkpoints = Checkpoints(workdir / "checkpoints")
         self.key = jax.random.key(self.config.seed)
-        patch = self.config.data.patch_size
         variables = initial_variables(experiment, fresh=bool(self.checkpoints.steps()))
-        state = initial_state(self.phase, variables, jax.random.fold_in(self.key, 1), (patch, patch, 3))
-        restored = self.checkpoints.restore(jax.device_get(state))
-        self.first, state = restored or (0, state)
-        self.last_saved = self.first if restored else None
+        # A checkpoint at the end of a phase is still that phase's.
+        index_of = lambda step: experiment.phase_at(max(step - 1, 0))
+        restored = self.checkpoints.restore(lambda step: jax.device_get(self.state_of(index_of(step), variables)))
+        self.first, state = restored or (0, self.state_of(0, variables))
+        self.index, self.last_saved = index_of(self.first), self.first if restored else None
         self.state = replicate(state)
         self.preview_example = self.pace = None
 
+    @property
+    def phase(self):
+        return self.experiment.phases[self.index]
+
+    @property
+    def settings(self):
+        """The config of the phase."""
+        return self.experiment.settings[self.index]
+
+    def state_of(self, index, variables):
+        """The state before the first step of a phase."""
+        side = self.experiment.settings[index].data.patch_size
+        begin = self.experiment.ends[index - 1] if index else 0
+        key = jax.random.fold_in(self.key, 1 + index)
+        return initial_state(self.experiment.phases[index], variables, key, (side, side, 3), step=begin)
+
     def finish(self):
         """Trains to the last step unless a signal comes; returns the exit status."""
-        if self.first >= self.config.steps:
-            print(f"{self.workdir} is finished: {self.first} of {self.config.steps} steps. Raise --config.steps to go "
+        steps = self.experiment.steps
+        if self.first >= steps:
+            print(f"{self.workdir} is finished: {self.first} of {steps} steps. Raise --config.steps to go "
                   f"on, or evaluate it; the model is {self.workdir / 'model.safetensors'}.")
             if not (self.workdir / "model.safetensors").exists():
                 self.save_model(self.first)
             return 0
-        batches = training_batches(
-            self.source, batch_size=self.config.batch_size, seed=self.config.seed, start_step=self.first,
-            patch_size=self.config.data.patch_size, crops_per_image=self.config.data.crops_per_image,
-            flips=self.config.data.flips, scales=tuple(self.config.data.scales), cache=self.config.data.cache,
-            permute_channels=self.config.data.permute_channels, threads=self.config.data.threads)
-        columns = [*self.phase.objectives.names, "loss", *(["critic"] if self.phase.critic is not None else []),
-                   "images_per_second"]
-        log = Log(self.workdir, columns, step=self.first)
         if self.config.preview_every:
             self.preview_example = self.choose_preview()
-        with StopSignal() as stop, progress_bar(self.config.steps, self.first) as bar:
-            step = self.steps(batches, log, bar, stop)
-            log.write(step)
+        log, step, skipped = Log(self.workdir, self.columns(), step=self.first), self.first, 0
+        with StopSignal() as stop, progress_bar(steps, self.first) as bar:
+            for index in range(self.experiment.phase_at(self.first), len(self.experiment.phases)):
+                if index != self.index:
+                    state = self.state_of(index, self.variables())
+                    self.index, self.state = index, replicate(state)
+                batches = self.batches(step)
+                step = self.steps(step, batches, log, bar, stop)
+                skipped += batches.skipped
+                log.write(step)
+                self.save(step)
+                if stop.received is not None:
+                    break
             log.close()
-            self.save(step)
             self.save_model(step)
-        if batches.skipped:
-            print(f"Pictures left out: {batches.skipped}; the warnings above name them.")
-        if step < self.config.steps:
-            print(f"Stopped at step {step} of {self.config.steps}; everything is saved in {self.workdir}. The same "
+        if skipped:
+            print(f"Pictures left out: {skipped}; the warnings above name them.")
+        if step < steps:
+            print(f"Stopped at step {step} of {steps}; everything is saved in {self.workdir}. The same "
                   "command goes on from there.")
             return stop.exit_status
         print(f"Trained {step} steps. The model is {self.workdir / 'model.safetensors'}; evaluate.py with the same "
               "--config measures it.")
         return 0
 
-    def steps(self, batches, log, bar, stop):
-        """The loop; returns the number of steps done."""
+    def columns(self):
+        """Those of log.csv: every phase's."""
+        phases = self.experiment.phases
+        names = dict.fromkeys(name for phase in phases for name in phase.objectives.names)
+        critic = ["critic"] if any(phase.critic is not None for phase in phases) else []
+        return [*names, "loss", *critic, "images_per_second"]
+
+    def batches(self, step):
+        """The phase's pictures, from the step after `step` on."""
+        data = self.settings.data
+        return training_batches(
+            self.sources[self.index], batch_size=self.settings.batch_size, seed=self.config.seed, start_step=step,
+            patch_size=data.patch_size, crops_per_image=data.crops_per_image, flips=data.flips,
+            scales=tuple(data.scales), cache=data.cache, permute_channels=data.permute_channels, threads=data.threads)
+
+    def steps(self, first, batches, log, bar, stop):
+        """The steps of one phase after step `first`; returns the number of the last one done."""
         constants = replicate(self.phase.objectives.constants())
-        train_step = make_step(self.phase)
+        train_step, end = make_step(self.phase), self.experiment.ends[self.index]
+        what = f"phase {self.phase.name}" if self.phase.name else "training"
         bar.set_description("compiling")
-        bar.write("compiling the training step ...", file=sys.stderr)
-        report = None
-        for step in range(self.first + 1, self.config.steps + 1):
+        bar.write(f"compiling the training step{f' of {what}' if self.phase.name else ''} ...", file=sys.stderr)
+        report = self.pace = None
+        for step in range(first + 1, end + 1):
             self.state, next_report = train_step(self.state, shard(next(batches)), constants, self.key)
             # Looking at a report waits for its step: one step late, so that the devices never wait for us.
             if report is not None:
@@ -105,13 +141,13 @@ class _Run:
             else:
                 jax.block_until_ready(next_report)
                 if self.pace is None:
-                    bar.set_description("training")
-                    self.pace = Pace(self.config.batch_size)
+                    bar.set_description(what)
+                    self.pace = Pace(self.settings.batch_size)
             report = next_report
             due = lambda every, step=step: every and step % every == 0
             # Read once: a signal that comes later in this turn is obeyed after the next step.
             stopping = stop.received is not None
-            last = stopping or step == self.config.steps
+            last = stopping or step == end
             if last or any(map(due, (self.config.checkpoint_every, self.config.preview_every, self.config.log_every))):
                 self.look(report, step, log, bar)
                 report = None
@@ -124,13 +160,13 @@ class _Run:
                     self.preview(step)
             if stopping:
                 return step
-        return self.config.steps
+        return end
 
     def look(self, report, step, log, bar):
         """Notes a step's values; stops the run when one is not finite."""
         images = report.pop("images")
         values = {name: float(value) for name, value in unreplicate(report).items()}
-        check_finite(values, images, step, self.phase.objectives.names, self.workdir)
+        check_finite(values, images, step, self.phase.objectives.names, self.experiment.label, self.workdir)
         del values["parameter_norm"]
         shown = {name: f"{value:.3g}" for name, value in values.items()}
         rate = self.pace.step()
@@ -153,8 +189,10 @@ class _Run:
     def save_model(self, step):
         """Writes model.safetensors, which needs nothing else to be loaded."""
         config = json.loads(self.config.to_json_best_effort())
+        pictures = list(dict.fromkeys(map(repr, self.sources)))
         card = {"config": config["name"], "preset": config["preset"], "steps": step, "batch_size": config["batch_size"],
-                "trained_on": repr(self.source), **{name: config[name] for name in ("task", "alpha", "objectives")}}
+                "trained_on": pictures[0] if len(pictures) == 1 else pictures,
+                **{name: config[name] for name in ("task", "alpha", "objectives", "phases") if name in config}}
         models.save(self.workdir / "model.safetensors", self.experiment.model, self.variables(), card=card)
 
     def choose_preview(self):
@@ -166,28 +204,29 @@ class _Run:
 
     def preview(self, step):
         """One evaluation picture across alpha, as previews/STEP.png."""
-        from dynjax.tunable import grid
-
-        alphas = evaluation.alpha_points(self.config.alpha.names, self.config.evaluation.alphas,
-                                         simplex=self.config.alpha.sampler == "simplex")
-        outputs = grid(self.experiment.model, self.variables(), self.preview_example["input"][None], alphas)[:, 0]
-        labels = [", ".join(f"{name} {value:.2f}" for name, value in zip(self.config.alpha.names, alpha, strict=True))
-                  for alpha in alphas]
+        example = {name: value[None] for name, value in self.preview_example.items()}
+        alphas = self.experiment.points(self.config.evaluation.alphas)
+        if alphas is None:
+            outputs, labels = self.experiment.model.apply(self.variables(), example["input"])[None], [""]
+        else:
+            outputs = grid(self.experiment.model, self.variables(), example["input"], alphas)
+            labels = [self.experiment.label(alpha) for alpha in alphas]
+        pictures = [np.asarray(self.experiment.task.answer(output, example))[0] for output in outputs]
         folder = self.workdir / "previews"
         folder.mkdir(exist_ok=True)
-        evaluation.alpha_row(np.asarray(outputs), labels, folder / f"{step:07d}.png")
+        evaluation.alpha_row(np.stack(pictures), labels, folder / f"{step:07d}.png")
 
 
-def check_finite(values, images, step, names, workdir):
+def check_finite(values, images, step, names, label, workdir):
     """Raises a ValueError that names step, objective and alpha where a value is not finite."""
     if all(math.isfinite(value) for value in values.values()):
         return
-    alphas, losses = (np.asarray(images[name]).reshape(-1, len(names)) for name in ("alphas", "values"))
+    flat = lambda values: np.asarray(values).reshape(-1, np.shape(values)[-1])
+    alphas, losses = flat(images["alphas"]), flat(images["values"])
     bad = np.argwhere(~np.isfinite(losses))
     if len(bad):
         image, objective = bad[0]
-        point = ", ".join(f"{name} {value:.3f}" for name, value in zip(names, alphas[image], strict=True))
-        where = f"objective {names[objective]} is {losses[image, objective]} at alpha ({point})"
+        where = f"objective {names[objective]} is {losses[image, objective]} at {label(alphas[image])}"
     else:
         where = ", ".join(f"{name} is {value}" for name, value in values.items() if not math.isfinite(value))
     raise ValueError(f"training stopped at step {step}: {where}. The last checkpoint in {workdir} is from before; try "

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from dynjax import evaluation, models
 from dynjax.data import evaluation_images
-from dynjax.training.experiment import build
+from dynjax.training.build import build
 from dynjax.training.workdir import default_workdir
 from dynjax.tunable import Tunable
 

@@ -1,4 +1,4 @@
-"""A phase of a run: what is trained, on which task, for which objectives, how."""
+"""A phase of a run: what is trained, on which task, for which objectives, how long."""
 import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,9 +21,14 @@ class Phase:
       model: a wrapper with apply(variables, x, alpha, **call).
       task: makes the training examples.
       objectives: the P objectives and their terms.
-      sampler: key -> alpha [P].
+      sampler: key -> alpha [P], one number an objective; or [K], one a tuning-block.
       optimizer: for the trained parameters.
-      trains: path of the subtree of the variables that is trained; only it is differentiated and has optimiser state.
+      name: of the phase, for logs and messages. steps: how many, of this phase alone.
+      trains: path of the subtree of the variables that is trained, "params", "params/blocks" or, with any key at the
+        star, "params/blocks/*/lower". Only it is differentiated and has optimiser state, and of other collections,
+        such as batch statistics, only the same subtree changes.
+      alpha_weights_losses: whether alpha weights the objectives too, as tunable convolutions are trained; otherwise
+        alpha only tunes the network and the loss is the weighted sum of the objectives.
       group_size: how many neighbouring images of the global batch share one alpha (and so one set of kernels).
       average_decay: decay of the averaged weights, 0 for none.
       critic: scores images [B, H, W, C] as logits [B, 1], for adversarial objectives.
@@ -34,7 +39,10 @@ class Phase:
     objectives: MultiLoss
     sampler: Callable[[jax.Array], jax.Array]
     optimizer: optax.GradientTransformation
+    name: str = ""
+    steps: int = 0
     trains: str = "params"
+    alpha_weights_losses: bool = True
     group_size: int = 4
     average_decay: float = 0.0
     critic: nn.Module | None = None
@@ -59,25 +67,35 @@ class TrainState:
         return join(self.rest, params, phase.trains)
 
 
-def initial_state(phase, variables, key, image_shape):
-    """The state before the first step.
+def initial_state(phase, variables, key, image_shape, *, step=0):
+    """The state before a phase's first step.
 
     Args:
-      variables: the model's. key: for the critic. image_shape: (H, W, C) of the training pictures.
+      variables: the model's. key: for the critic. image_shape: (H, W, C) of the training pictures. step: those done
+        in the phases before.
     """
     params, rest = part(variables, phase.trains)
     critic, critic_optimizer = {}, {}
     if phase.critic is not None:
-        critic = dict(phase.critic.init(key, jnp.zeros((2, *image_shape)), train=False))
+        seen = jax.eval_shape(phase.task.critic_view, jnp.zeros((2, *image_shape)))
+        critic = dict(phase.critic.init(key, jnp.zeros(seen.shape), train=False))
         critic_optimizer = phase.critic_optimizer.init(critic["params"])
-    return TrainState(step=jnp.zeros((), jnp.int32), params=params, rest=rest, optimizer=phase.optimizer.init(params),
+    return TrainState(step=jnp.full((), step, jnp.int32), params=params, rest=rest,
+                      optimizer=phase.optimizer.init(params),
                       average=jax.tree.map(jnp.array, params) if phase.average_decay else {}, critic=critic,
                       critic_optimizer=critic_optimizer)
 
 
 def part(variables, path):
-    """Takes the subtree under `path` ("params" or "params/blocks") out: (subtree, the rest)."""
+    """Takes the subtree under `path` out: (subtree, the rest). At a star it is a dict over all keys there.
+
+    Raises:
+      ValueError: there is no such subtree.
+    """
     name, _, below = path.partition("/")
+    if name == "*":
+        parts = {key: part(tree, below) if below else (tree, {}) for key, tree in variables.items()}
+        return {key: taken for key, (taken, _) in parts.items()}, {key: kept for key, (_, kept) in parts.items()}
     if name not in variables:
         raise ValueError(f"a phase trains {path!r}, but there is no {name!r} beside {', '.join(variables)}; "
                          "set trains to the path of a subtree of the model's variables.")
@@ -91,4 +109,22 @@ def part(variables, path):
 def join(rest, subtree, path):
     """Puts the subtree back: the inverse of part."""
     name, _, below = path.partition("/")
+    if name == "*":
+        return {key: join(rest[key], tree, below) if below else tree for key, tree in subtree.items()}
     return {**rest, name: join(rest[name], subtree, below) if below else subtree}
+
+
+def keep_trained(rest, changed, path):
+    """The untrained variables after a pass that changed the collections `changed`: frozen parts stay as they were."""
+    _, _, below = path.partition("/")
+    if not below:
+        return {**rest, **changed}
+    kept = dict(rest)
+    for name, collection in changed.items():
+        try:
+            trained, _ = part(collection, below)
+            _, frozen = part(rest[name], below)
+        except ValueError:   # the trained part has nothing in this collection
+            continue
+        kept[name] = join(frozen, trained, below)
+    return kept

@@ -6,12 +6,15 @@ import jax
 import numpy as np
 
 from dynjax import models
+from dynjax.dynamic import DynamicNet
+from dynjax.tunable import Tunable
 
 
 def initial_variables(experiment, *, fresh=False):
     """The variables of a run that has no checkpoint yet, or with `fresh` of one that has: then only shapes matter.
 
-    `init_from` names a model file of this library (tunable or plain) or an official checkpoint of the network.
+    `init_from` names a model file of this library or an official checkpoint: of the config's model as it is, or of the
+    plain network inside it, from which a tunable network starts by copies and around which blocks are put.
 
     Raises:
       ValueError: the file does not fit the config's network.
@@ -23,14 +26,19 @@ def initial_variables(experiment, *, fresh=False):
     if not path.exists():
         raise ValueError(f"init_from names {path}, which does not exist; give the path of a model file or of an "
                          "official checkpoint (.npz, .safetensors, .ckpt).")
+    inner = plain_network(model)
     if models.is_model_file(path):
         net, variables = models.load(path)
-        plain = type(net) is not type(model)
-        _check_same(path, model.net if plain else model, net)
-        if plain:
-            variables = model.stack(variables, start=config.start)
+        plain = type(net) is type(inner)
+        _check_same(path, inner if plain else model, net)
     else:
-        variables = models.pretrained.load(model, path, start=config.start)
+        variables = models.pretrained.load(inner if isinstance(model, DynamicNet) else model, path,
+                                           **({"start": config.start} if isinstance(model, Tunable) else {}))
+        plain = isinstance(model, DynamicNet)
+    if plain and isinstance(model, Tunable):
+        variables = model.stack(variables, start=config.start)
+    elif plain and isinstance(model, DynamicNet):
+        variables = model.attach(variables, jax.random.key(config.seed), experiment.example_input())
     expected = jax.eval_shape(experiment.fresh_variables)
     problem = _mismatch(expected, variables)
     if problem:
@@ -39,12 +47,17 @@ def initial_variables(experiment, *, fresh=False):
     return jax.tree.map(np.asarray, variables)
 
 
+def plain_network(model):
+    """The network that knows no alpha: inside a wrapper, or the model itself."""
+    return model.net if isinstance(model, Tunable) else model.main if isinstance(model, DynamicNet) else model
+
+
 def _check_same(path, wanted, came):
     """Refuses a network that computes another function, or reads alpha otherwise, though its shapes may fit."""
     wanted, came = (json.dumps(models.describe(net), sort_keys=True) for net in (wanted, came))
     if wanted != came:
         raise ValueError(f"{path} does not fit the network of this config: it holds {came}, the config describes "
-                         f"{wanted}. Set network.*, tunable.* and alpha.names as the file was made.")
+                         f"{wanted}. Set network.*, tunable.* or dynamic.*, and alpha as the file was made.")
 
 
 def _mismatch(expected, given):

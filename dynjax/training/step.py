@@ -5,8 +5,7 @@ import numpy as np
 import optax
 from flax import jax_utils
 
-from dynjax.objectives import critic_loss
-from dynjax.training.phase import join
+from dynjax.training.phase import join, keep_trained
 
 AXIS = "devices"
 
@@ -29,7 +28,7 @@ def train_step(phase, state, images, constants, key):
     key = jax.random.fold_in(key, state.step)
     keys, alphas = draw(phase, key, images.shape[0])
     example = phase.task.example(images.astype(jnp.float32) / 255, keys)
-    (loss, (outputs, values, rest)), gradients = value_and_gradients(
+    (loss, (answers, values, rest)), gradients = value_and_gradients(
         phase, state, example, keys, alphas, constants)
     # The mean comes after the gradient: inside the loss it would leave each device with a gradient of its own.
     loss, objectives, gradients, rest = jax.lax.pmean((loss, values.mean(axis=0), gradients, rest), AXIS)
@@ -40,7 +39,7 @@ def train_step(phase, state, images, constants, key):
     report = {"loss": loss, "parameter_norm": _norm(params)}
     report |= dict(zip(phase.objectives.names, objectives, strict=True))
     if phase.critic is not None:
-        state, report["critic"] = _critic_update(phase, state, example["target"], outputs)
+        state, report["critic"] = _critic_update(phase, state, example["target"], answers)
     return state, {**report, "images": {"alphas": alphas, "values": values}}
 
 
@@ -66,11 +65,8 @@ def group_size(phase, count):
 
 
 def value_and_gradients(phase, state, example, keys, alphas, constants):
-    """((loss, (outputs, values [b, P], the untrained variables after the pass)), gradients) of this device's images."""
-    size = group_size(phase, alphas.shape[0])
-    critic = None
-    if phase.critic is not None:
-        critic = lambda images: phase.critic.apply(state.critic, images, train=True, mutable=["batch_stats"])[0]
+    """((loss, (answers, values [b, P], the untrained variables after the pass)), gradients) of this device's images."""
+    size, task = group_size(phase, alphas.shape[0]), phase.task
 
     def loss_of(params):
         variables = join(state.rest, params, phase.trains)
@@ -83,12 +79,23 @@ def value_and_gradients(phase, state, example, keys, alphas, constants):
                 rngs={"dropout": jax.random.fold_in(keys[start], 1)}, **phase.call)
             outputs.append(output.astype(jnp.float32))
             changes.append(changed)
-        outputs = jnp.concatenate(outputs)
-        values = phase.objectives.values(constants, outputs, example, critic=critic)
+        answers = task.answer(jnp.concatenate(outputs), example)
+        critic = lambda: tuple(_logits(phase, state.critic, images)[0] for images in (example["target"], answers))
+        judged = {**example, "target": task.loss_view(example["target"])}
+        values = phase.objectives.values(constants, task.loss_view(answers), judged,
+                                         critic=critic if phase.critic is not None else None)
+        weights = alphas if phase.alpha_weights_losses else jnp.ones_like(values)
         changed = jax.tree.map(_mean_of_groups, *changes)
-        return phase.objectives.combine(values, alphas), (outputs, values, {**state.rest, **changed})
+        rest = keep_trained(state.rest, changed, phase.trains)
+        return phase.objectives.combine(values, weights), (answers, values, rest)
 
     return jax.value_and_grad(loss_of, has_aux=True)(state.params)
+
+
+def _logits(phase, critic, pictures):
+    """(the critic's logits of whole pictures, its variables after the pass)."""
+    logits, changed = phase.critic.apply(critic, phase.task.critic_view(pictures), train=True, mutable=["batch_stats"])
+    return logits, {**critic, **changed}
 
 
 def _norm(tree):
@@ -108,14 +115,14 @@ def _average(phase, state, params):
 
 
 def _critic_update(phase, state, real, fake):
-    """One step of the critic on this batch's pictures and the network's outputs at their alphas."""
+    """One step of the critic on this batch's pictures and the network's answers at their alphas."""
     fake = jax.lax.stop_gradient(fake)
 
     def loss_of(params):
-        critic = {**state.critic, "params": params}
-        real_logits, changed = phase.critic.apply(critic, real, train=True, mutable=["batch_stats"])
-        fake_logits, changed = phase.critic.apply({**critic, **changed}, fake, train=True, mutable=["batch_stats"])
-        return critic_loss(real_logits, fake_logits, axis_name=AXIS), changed
+        real_logits, critic = _logits(phase, {**state.critic, "params": params}, real)
+        fake_logits, critic = _logits(phase, critic, fake)
+        changed = {name: tree for name, tree in critic.items() if name != "params"}
+        return phase.objectives.critic_loss(real_logits, fake_logits), changed
 
     (loss, changed), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.critic["params"])
     loss, gradients, changed = jax.lax.pmean((loss, gradients, changed), AXIS)

@@ -27,7 +27,7 @@ def record(workdir, config):
         except ValueError:
             raise ValueError(f"{path} cannot be read as JSON; it should hold the config of this run. Restore it, or "
                              "give another --workdir.") from None
-        differences = _differences(recorded, given)
+        differences = _differences(recorded, given, FREE + _last_phase(given))
         if differences:
             raise ValueError(f"{workdir} belongs to a run with another config: " + "; ".join(differences) + ". Give "
                              "another --workdir, or the recorded values to go on with that run.")
@@ -38,11 +38,17 @@ def record(workdir, config):
                          "--workdir.") from None
 
 
-def _differences(recorded, given):
+def _last_phase(given):
+    """Of several phases only the last can become longer: what came after the others stands on them."""
+    names = given.get("phases", {}).get("names", ())
+    return tuple(f"phases.{name}.steps" for name in names[-1:])
+
+
+def _differences(recorded, given, free):
     old, new = _flat(recorded), _flat(given)
-    free = lambda key: any(key == name or key.startswith(name + ".") for name in FREE)
+    may_change = lambda key: any(key == name or key.startswith(name + ".") for name in free)
     return [f"{key} is {new.get(key, 'absent')!r} here, {old.get(key, 'absent')!r} there"
-            for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key) and not free(key)]
+            for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key) and not may_change(key)]
 
 
 def _flat(tree, prefix=""):

@@ -1,0 +1,164 @@
+"""From a config to the objects it names: network, wrapper, task, objectives, phases."""
+import functools
+import inspect
+
+import jax
+import optax
+
+from dynjax import models
+from dynjax.dynamic import DynamicNet
+from dynjax.objectives import build_multi_loss, build_sampler
+from dynjax.tasks import Style, SuperResolution
+from dynjax.training.adapters import MainAlone, WithoutAlpha
+from dynjax.training.experiment import Experiment
+from dynjax.training.phase import Phase
+from dynjax.training.step import AXIS
+from dynjax.tunable import Tunable
+
+TASKS = {"super_resolution": SuperResolution, "style": Style}
+
+
+def build(config):
+    """The experiment of a config as configs/*.py give it.
+
+    Raises:
+      ValueError: a name that is not known, or values that do not go together.
+    """
+    net = _network(config)
+    model = _tunable(config, net) if "tunable" in config else _dynamic(config, net)
+    settings = tuple(each for each in _settings(config) if each.steps)
+    if not settings:
+        raise ValueError("every phase has 0 steps; wanted steps in at least one of "
+                         f"{', '.join(config.phases.names)}.")
+    return Experiment(config, model, tuple(_phase(each, model) for each in settings), settings)
+
+
+def _settings(config):
+    """The config of every phase: the whole one with what config.phases.NAME overrides."""
+    if "phases" not in config:
+        yield config
+        return
+    for name in config.phases.names:
+        if name not in config.phases:
+            raise ValueError(f"phases.names has {name!r}, but phases has "
+                             f"{', '.join(key for key in config.phases if key != 'names')}; wanted one of those.")
+        merged = config.copy_and_resolve_references()
+        with merged.unlocked():
+            merged.update(config.phases[name])
+            merged.phase = name
+        yield merged
+
+
+def _phase(config, model):
+    for key in ("batch_size", "steps", "data.patch_size", "optimizer.accumulate"):
+        value = functools.reduce(getattr, key.split("."), config)
+        if value < 1:
+            raise ValueError(f"{key} is {value}; wanted 1 or more.")
+    options = _tunable_options(config, model) if isinstance(model, Tunable) else _dynamic_options(config, model)
+    critic, critic_rate = _critic(config)
+    if critic is not None and options["objectives"].critic_loss(*[jax.numpy.zeros((1, 1))] * 2) is None:
+        raise ValueError(f"critic.name is {config.critic.name} but no objective has an adversarial term; wanted both "
+                         "or neither.")
+    return Phase(
+        task=_construct(TASKS, config.task, "task"), name=config.get("phase", ""), steps=config.steps,
+        optimizer=_optimizer(config, config.optimizer.learning_rate), average_decay=config.average_decay,
+        critic=critic, critic_optimizer=_optimizer(config, critic_rate), **options)
+
+
+def _tunable_options(config, model):
+    """What a phase of a tunable network needs besides: alpha tunes the kernels and weights the objectives."""
+    if config.alpha.group_size < 1:
+        raise ValueError(f"alpha.group_size is {config.alpha.group_size}; wanted 1 or more.")
+    names = tuple(config.alpha.names)
+    if set(names) != set(config.objectives):
+        raise ValueError(f"alpha.names is {', '.join(names)} but objectives are {', '.join(config.objectives)}; wanted "
+                         "the same names in both.")
+    return dict(
+        model=model, sampler=build_sampler(config.alpha.sampler, len(names), stretch=config.alpha.stretch),
+        group_size=config.alpha.group_size, call=_call(config, model.net),
+        objectives=build_multi_loss({name: config.objectives[name] for name in names}, axis_name=AXIS))
+
+
+def _dynamic_options(config, model):
+    """What a phase of Dynamic-Net, or of a plain network, needs: one fixed alpha, which weights nothing."""
+    given = model
+    if not isinstance(model, DynamicNet):
+        model, trains, blocks = WithoutAlpha(given), "params", 1
+    else:
+        trains, blocks = config.trains, len(given.before) + len(given.after)
+        if trains == "params/main":
+            model = MainAlone(given)
+    return dict(
+        model=model, trains=trains, sampler=lambda key: jax.numpy.full(blocks, config.alpha, jax.numpy.float32),
+        group_size=config.batch_size, alpha_weights_losses=False,
+        call=_call(config, given.main if isinstance(given, DynamicNet) else given),
+        objectives=build_multi_loss(config.objectives, axis_name=AXIS))
+
+
+def _call(config, net):
+    """Training mode for networks that have one; frozen batch statistics are used as they are and never written."""
+    if "train" not in inspect.signature(type(net).__call__).parameters:
+        return {}
+    return {"train": config.get("batch_statistics", "batch") == "batch"}
+
+
+def _network(config):
+    options, scale = config.network.to_dict(), config.task.get("scale")
+    if scale is not None and options.get("scale", scale) != scale:
+        raise ValueError(f"network.scale is {options['scale']} but task.scale is {scale}; wanted the same.")
+    if config.bfloat16:
+        options["dtype"] = jax.numpy.bfloat16
+    return models.construct(options.pop("name"), **options)
+
+
+def _tunable(config, net):
+    return Tunable(net, alpha=tuple(config.alpha.names), kernels=config.tunable.kernels, phi=config.tunable.phi,
+                   hidden=tuple(config.tunable.hidden), fixed=tuple(config.tunable.fixed))
+
+
+def _dynamic(config, net):
+    """The network with its blocks; without any it is the plain one, for runs to be compared with."""
+    options = config.dynamic.block.to_dict()
+    block = models.construct(options.pop("name"), **options)
+    before, after = ({path: block for path in getattr(config.dynamic, where)} for where in ("before", "after"))
+    return DynamicNet(net, before=before, after=after) if before or after else net
+
+
+def _critic(config):
+    """(the critic or None, its learning rate)."""
+    options = config.critic.to_dict()
+    name, learning_rate = options.pop("name"), options.pop("learning_rate")
+    if not name:
+        return None, learning_rate
+    if models.takes(name, "axis_name"):   # its batch statistics are those of all devices
+        options["axis_name"] = AXIS
+    return models.construct(name, **options), learning_rate
+
+
+def _optimizer(config, learning_rate):
+    settings = config.optimizer
+    updates = max(1, config.steps // settings.accumulate)
+    schedules = {
+        "cosine": lambda: optax.warmup_cosine_decay_schedule(
+            learning_rate if not settings.warmup else 0.0, learning_rate, settings.warmup,
+            max(updates, settings.warmup + 1)),
+        "halving": lambda: optax.piecewise_constant_schedule(
+            learning_rate, {int(updates * part): 0.5 for part in settings.halve_at}),
+        "constant": lambda: optax.constant_schedule(learning_rate)}
+    optimizers = {"adam": lambda rate: optax.adam(rate, settings.beta1, settings.beta2), "sgd": optax.sgd}
+    optimizer = _choose("optimizer.name", settings.name, optimizers)(
+        _choose("optimizer.schedule", settings.schedule, schedules)())
+    if settings.clip:
+        optimizer = optax.chain(optax.clip_by_global_norm(settings.clip), optimizer)
+    return optax.MultiSteps(optimizer, settings.accumulate) if settings.accumulate > 1 else optimizer
+
+
+def _construct(classes, settings, what):
+    options = settings.to_dict()
+    return _choose(f"{what}.name", options.pop("name"), classes)(**options)
+
+
+def _choose(key, name, known):
+    if name not in known:
+        raise ValueError(f"{key} is {name!r}; wanted one of {', '.join(known)}.")
+    return known[name]
