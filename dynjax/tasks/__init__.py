@@ -1,6 +1,8 @@
 """What is learned: clean pictures to examples, and the protocol that judges."""
+from dynjax.tasks.completion import Completion
+from dynjax.tasks.faces import Faces
 from dynjax.tasks.style import Style
 from dynjax.tasks.super_resolution import SuperResolution
 from dynjax.tasks.task import Task
 
-__all__ = ["Style", "SuperResolution", "Task"]
+__all__ = ["Completion", "Faces", "Style", "SuperResolution", "Task"]

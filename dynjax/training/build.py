@@ -8,14 +8,14 @@ import optax
 from dynjax import models
 from dynjax.dynamic import DynamicNet
 from dynjax.objectives import build_multi_loss, build_sampler
-from dynjax.tasks import Style, SuperResolution
+from dynjax.tasks import Completion, Faces, Style, SuperResolution
 from dynjax.training.adapters import MainAlone, WithoutAlpha
 from dynjax.training.experiment import Experiment
 from dynjax.training.phase import Phase
 from dynjax.training.step import AXIS
 from dynjax.tunable import Tunable
 
-TASKS = {"super_resolution": SuperResolution, "style": Style}
+TASKS = {"completion": Completion, "faces": Faces, "style": Style, "super_resolution": SuperResolution}
 
 
 def build(config):
