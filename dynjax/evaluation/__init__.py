@@ -1,10 +1,26 @@
-"""Tables, plots and contact sheets over a grid of alpha."""
+"""Tables, plots and contact sheets over a grid of alpha; evaluation in the space of the objectives."""
+from dynjax.evaluation.fronts import (
+    convex_area,
+    distance_to_curve,
+    hypervolume,
+    monotonicity,
+    nearest_alpha,
+    sign_changes,
+)
 from dynjax.evaluation.measure import Measurement, Picture, measure
+from dynjax.evaluation.objective_plane import Plane, figures, objective_plane
+from dynjax.evaluation.objective_plot import plot_objectives
+from dynjax.evaluation.objective_report import report_objectives
+from dynjax.evaluation.objective_space import ObjectiveSpace, Points, measure_objectives
 from dynjax.evaluation.plot import plot_tradeoff
 from dynjax.evaluation.points import alpha_points
+from dynjax.evaluation.product import Product, product_grid
 from dynjax.evaluation.report import evaluate
 from dynjax.evaluation.sheet import alpha_row, contact_sheet
 from dynjax.evaluation.tables import conventions, format_table, mean_rows, write_csv
 
-__all__ = ["Measurement", "Picture", "alpha_points", "alpha_row", "contact_sheet", "conventions", "evaluate",
-           "format_table", "mean_rows", "measure", "plot_tradeoff", "write_csv"]
+__all__ = ["Measurement", "ObjectiveSpace", "Picture", "Plane", "Points", "Product", "alpha_points", "alpha_row",
+           "contact_sheet", "conventions", "convex_area", "distance_to_curve", "evaluate", "figures", "format_table",
+           "hypervolume", "mean_rows", "measure", "measure_objectives", "monotonicity", "nearest_alpha",
+           "objective_plane", "plot_objectives", "plot_tradeoff", "product_grid", "report_objectives", "sign_changes",
+           "write_csv"]
