@@ -8,6 +8,7 @@ from PIL import Image
 from dynjax.data.picture_cache import PictureCache
 from dynjax.data.picture_source import PictureSource, open_folder
 from dynjax.data.pipeline import evaluation_images, symmetry, training_batches
+from dynjax.data.sources import open_source
 from dynjax.files.pictures import PictureError
 
 PATCH = 8
@@ -258,3 +259,62 @@ def test_a_picture_found_too_small_by_two_threads_is_named_once(caplog):
     pictures = PictureCache([marked(0, 6, 6), marked(1, 9, 9)], smallest=8, limit=0)
     assert pictures.load(0) is pictures.load(0) is None
     assert (len(caplog.records), pictures.usable(0)) == (1, 1)
+
+
+def test_the_middle_of_each_picture():
+    result = batches(7, flips=False, crop="centre", batch_size=3).reshape(-1, PATCH, PATCH, 3)
+    for crop in result:
+        index = crop[0, 0, 0]
+        height, width = PICTURES[index].shape[:2]
+        assert crop[0, 0, 1] == round((height - PATCH) / 2) and crop[0, 0, 2] == round((width - PATCH) / 2)
+    assert set(result[:, 0, 0, 0]) == set(range(7))
+    flipped = batches(7, crop="centre", batch_size=3).reshape(-1, PATCH, PATCH, 3)
+    pixels = [np.sort(crops.reshape(21, -1, 3), axis=1) for crops in (flipped, result)]
+    np.testing.assert_array_equal(*pixels)
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_style_transfer_as_published(tmp_path, threads):
+    """The shorter side to the patch, bilinear, then the middle: from a zip laid out as train2014.zip of COCO is."""
+    import zipfile
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 30, 50, 3), dtype=np.uint8)
+    with zipfile.ZipFile(tmp_path / "train2014.zip", "w") as archive:
+        archive.mkdir("train2014")
+        for index, picture in enumerate(pictures):
+            picture = picture.swapaxes(0, 1) if index == 1 else picture
+            with archive.open(f"train2014/COCO_train2014_{index:012d}.png", "w") as file:
+                Image.fromarray(picture).save(file, "PNG")
+    source = open_source(f"zip:{tmp_path}/train2014.zip")
+    assert source.names[1] == "COCO_train2014_000000000001"
+    result = batches(1, source=source, patch_size=16, shorter_side=16, crop="centre", flips=False, batch_size=3,
+                     threads=threads)[0]
+    wanted = set()
+    for index, picture in enumerate(pictures):
+        wide = np.asarray(Image.fromarray(picture).resize((26, 16), Image.BILINEAR))[:, 5:21]   # 16 * 50 / 30 = 26.7
+        tall = np.asarray(Image.fromarray(picture.swapaxes(0, 1)).resize((16, 26), Image.BILINEAR))[5:21]
+        wanted.add((tall if index == 1 else wide).tobytes())
+    assert {crop.tobytes() for crop in result} == wanted
+
+
+def test_small_pictures_are_enlarged_to_the_shorter_side(caplog):
+    assert batches(1, source=[marked(5, 4, 6)], shorter_side=PATCH, flips=False)[0].shape == (6, PATCH, PATCH, 3)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("options", [{}, {"crop": "centre"}, {"shorter_side": 10}, {"threads": 2}])
+def test_a_folder_with_one_picture_is_enough(tmp_path, options):
+    Image.fromarray(marked(3, 20, 30)).save(tmp_path / "only.png")
+    result = batches(3, source=open_folder(tmp_path), **options)
+    assert result.shape == (3, 6, PATCH, PATCH, 3)
+    assert (result[..., 0] == 3).all()
+    assert len(np.unique(result.reshape(18, -1), axis=0)) > 4   # crops or, of the middle, views of them
+
+
+@pytest.mark.parametrize("options, words", [
+    ({"crop": "center"}, "crop='center'; wanted 'random' or 'centre'"),
+    ({"shorter_side": -3}, "-3 is no number of pixels"),
+    ({"shorter_side": 6}, "none of the 7 pictures .*smaller than the patch of 8 x 8"),
+])
+def test_crop_and_shorter_side_out_of_range(options, words):
+    with pytest.raises(ValueError, match=words):
+        batches(1, **options)

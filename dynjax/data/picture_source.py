@@ -19,8 +19,11 @@ class PictureSource:
     "dynjax.data" and counted in `skipped`. `read(i)` is picture i itself or a PictureError.
 
     A subclass gives `description` (its repr, the same whenever the same thing is opened), `names` (a string a
-    picture, each once: the stem of the file's name where that is enough) and `read`.
+    picture, each once: the stem of the file's name where that is enough) and `read`. Where pictures are described, as
+    faces are, `attribute_names` says by what, and `attributes`, int8 [N, A], is 1 where a picture has it, -1 where not.
     """
+    attribute_names = ()
+    attributes = None
 
     def __init__(self, description, names):
         self.description = description

@@ -1,4 +1,4 @@
-"""Training batches of random crops, and whole pictures for evaluation.
+"""Training batches of crops, and whole pictures for evaluation.
 
 Batch number n is a pure function of (seed, n): nothing is carried from batch to batch. So the state of the input is
 one integer, a resumed run repeats exactly, and neither the number of threads nor of hosts changes what a run sees.
@@ -10,6 +10,7 @@ import sys
 import numpy as np
 
 from dynjax.data.picture_cache import PictureCache
+from dynjax.data.views import centre_crop, reshape
 from dynjax.files.pictures import PictureError
 
 # Bytes, by what `cache` says as lower-case text: flags hand over "True" for True.
@@ -18,8 +19,9 @@ CACHE_LIMITS = {"auto": 2 ** 30, "true": float("inf"), "all": float("inf"), "1":
 
 
 def training_batches(source, *, batch_size, patch_size, seed, start_step=0, crops_per_image=1, flips=True,
-                     scales=(1.0,), permute_channels=False, cache="auto", threads=None, shard=(0, 1)):
-    """Endless batches of random crops.
+                     scales=(1.0,), permute_channels=False, cache="auto", threads=None, shard=(0, 1), crop="random",
+                     shorter_side=None):
+    """Endless batches of crops.
 
     Each epoch visits all pictures once, in an order of its own. Pictures that cannot be read, and those smaller than
     the patch, are named in a warning of the logger "dynjax.data" and replaced by the next usable one.
@@ -41,6 +43,10 @@ def training_batches(source, *, batch_size, patch_size, seed, start_step=0, crop
         "none" none; "true" and "false" as a command line gives them, in capitals or not.
       threads: that load ahead; by default one a core, at most 8. 0 loads when a batch is asked for.
       shard: (index, count): this host's contiguous slice of every global batch.
+      crop: "random", or "centre" for the middle of every picture.
+      shorter_side: each picture is resized first so that its shorter side is this long (bilinear, antialiased, the
+        ratio is kept); None leaves it. With crop="centre", flips=False and patch_size=shorter_side=256 this is what
+        style transfer was published with (Dynamic-Net's program: Resize(256), CenterCrop(256)).
 
     Returns:
       A `TrainingBatches` iterator of uint8 [batch_size / count, patch_size, patch_size, 3].
@@ -48,9 +54,10 @@ def training_batches(source, *, batch_size, patch_size, seed, start_step=0, crop
     Raises:
       ValueError: an option out of its range, or no picture is large enough; PictureError, none can be read.
     """
+    source = reshape(source, size=shorter_side, resampling="bilinear")
     crops = CropBatches(source, batch_size=batch_size, patch_size=patch_size, seed=seed,
                         crops_per_image=crops_per_image, flips=flips, scales=tuple(scales),
-                        permute_channels=permute_channels, cache=cache, shard=shard)
+                        permute_channels=permute_channels, cache=cache, shard=shard, crop=crop)
     return TrainingBatches(crops, start_step, min(os.cpu_count() or 1, 8) if threads is None else threads)
 
 
@@ -125,7 +132,7 @@ class CropBatches:
     """`batches[n]` is batch number n of this shard, computed from (seed, n) alone. Options as `training_batches`."""
 
     def __init__(self, source, *, batch_size, patch_size, seed, crops_per_image, flips, scales, permute_channels,
-                 cache, shard):
+                 cache, shard, crop):
         for name, value, smallest in (("batch_size", batch_size, 1), ("patch_size", patch_size, 1),
                                       ("crops_per_image", crops_per_image, 1), ("seed", seed, 0)):
             if not isinstance(value, int | np.integer) or value < smallest:
@@ -137,11 +144,13 @@ class CropBatches:
         if not 0 <= index < count or batch_size % count:
             raise ValueError(f"training_batches got batch_size={batch_size} and shard={shard}; wanted (index, count) "
                              "with index < count and batch_size a multiple of count")
+        if crop not in ("random", "centre"):
+            raise ValueError(f"training_batches got crop={crop!r}; wanted 'random' or 'centre'")
         limit = CACHE_LIMITS.get(str(cache).lower())
         if limit is None:
             raise ValueError(f"training_batches got cache={cache!r}; wanted 'auto', True ('all') or False ('none')")
         self.batch_size, self.patch_size, self.seed = batch_size, patch_size, seed
-        self.crops_per_image = crops_per_image
+        self.crops_per_image, self.crop = crops_per_image, crop
         self.flips, self.scales, self.permute_channels = flips, scales, permute_channels
         share = batch_size // count
         self.examples = range(index * share, (index + 1) * share)
@@ -170,9 +179,12 @@ class CropBatches:
         index = self.pictures.usable(int(_order(self.seed, epoch, count)[place]), recent)
         scales = self.pictures.fitting(index, self.scales)
         picture = self.pictures.scaled(index, scales[int(draws[0] * len(scales))], recent)
-        top, left = (int(draw * (size - self.patch_size + 1))
-                     for draw, size in zip(draws[1:3], picture.shape, strict=False))
-        crop = picture[top:top + self.patch_size, left:left + self.patch_size]
+        if self.crop == "centre":
+            crop = centre_crop(picture, self.patch_size)
+        else:
+            top, left = (int(draw * (size - self.patch_size + 1))
+                         for draw, size in zip(draws[1:3], picture.shape, strict=False))
+            crop = picture[top:top + self.patch_size, left:left + self.patch_size]
         if self.flips:
             crop = symmetry(crop, int(draws[3] * 8))
         if self.permute_channels:
