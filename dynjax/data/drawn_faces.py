@@ -47,14 +47,18 @@ class Face:
     shift: tuple = (0.0, 0.0)     # of the head, down and to the right
 
 
-def random_face(rng):
-    """A face with numbers drawn by a NumPy generator; hair and smile are independent of each other and of all others.
+def hair_and_smile(rng):
+    """The two numbers that are labels: each comes from one of two separate ranges, so that nobody can argue about it.
 
-    Both come from two separate ranges, so that nobody has to argue about a label: hair 0 to 0.35 or 0.65 to 1, smile
-    -1 to -0.3 or 0.3 to 1, each range half of the time.
+    Hair is 0 to 0.35 or 0.65 to 1, the smile -1 to -0.3 or 0.3 to 1, each range half of the time.
     """
     hair = rng.uniform(0, 0.35) + 0.65 * rng.integers(2)
-    smile = rng.uniform(0.3, 1) * rng.choice([-1, 1])
+    return hair, rng.uniform(0.3, 1) * (2 * rng.integers(2) - 1)
+
+
+def random_face(rng):
+    """A face with numbers drawn by a NumPy generator: `hair_and_smile`, and all others independent of these."""
+    hair, smile = hair_and_smile(rng)
     irises = ((0.30, 0.20, 0.12), (0.20, 0.36, 0.52), (0.25, 0.40, 0.26))
     return Face(
         hair=hair, smile=smile, skin=rng.uniform(0, 1), head_width=rng.uniform(0.210, 0.240),

@@ -1,19 +1,21 @@
-"""Where pictures come from: scikit-image's photographs, a folder, a zip, a tensorflow-datasets data set."""
+"""Where pictures come from: photographs of scikit-image, a folder, a zip, tensorflow-datasets, drawn faces, CelebA."""
 import importlib.util
 import os
 import re
 from pathlib import Path
 
 from dynjax.data.picture_source import FileSource, open_folder
+from dynjax.data.views import positive, reshape, select
 
 # All colour photographs that the wheel carries, no drawings and no charts. The test scenes are in no other picture.
 TEST_SAMPLES = ("chelsea.png", "coffee.png")
 TRAIN_SAMPLES = ("astronaut.png", "hubble_deep_field.jpg", "ihc.png", "motorcycle_left.png", "motorcycle_right.png",
                  "retina.jpg", "rocket.jpg")
-KINDS = "samples, folder:PATH, zip:PATH, tfds:NAME, or the path of a folder or of a .zip"
+KINDS = ("samples, folder:PATH, zip:PATH, tfds:NAME, drawn-faces, celeba:PATH, faces:PATH.npz, or the path of a folder "
+         "or of a .zip")
 
 
-def open_source(spec, *, split=None, data_dir=None, feature=None):
+def open_source(spec, *, split=None, data_dir=None, feature=None, attribute="", sign=1, crop=None, size=None):
     """Opens pictures for training or evaluation.
 
     Args:
@@ -23,23 +25,42 @@ def open_source(spec, *, split=None, data_dir=None, feature=None):
         "folder:PATH" or the path of a folder: every picture in it and below it, sorted by path.
         "zip:PATH" or the path of a .zip: the same, without unpacking.
         "tfds:NAME", such as "tfds:div2k/bicubic_x4": a data set prepared as array_record; TensorFlow is not needed.
-      split: which part of "samples" or of a data set ("train" where none is given; slices such as "train[:50%]").
-        A folder or a zip is one part: taken whole whatever split says.
+        "drawn-faces": 12,000 drawn faces whose hair colour and smile are known; attributes Blond_Hair and Smiling.
+        "celeba:PATH": CelebA as it is distributed, PATH the folder with img_align_celeba or its .zip and the lists.
+        "faces:PATH.npz": faces with attributes in one file, see `dynjax.data.face_sources`.
+      split: which part of "samples" or of a tfds: data set ("train" where none is given; slices such as "train[:50%]");
+        of faces, "train", "valid", "test" or "all" (as None), or a part by number, such as "all[1000:]". A folder or
+        a zip is one part: taken whole whatever split says.
       data_dir: tfds only, where the data set was prepared.
       feature: tfds only, which image of a record; by default "hr", "image" or the only one.
+      attribute: only pictures that have it, such as "Blond_Hair"; or several conditions, "Blond_Hair=-1,Male=1". For
+        faces: the sources drawn-faces, celeba:, faces: and tfds:celeb_a. Empty: all.
+      sign: -1 for only those that do not have `attribute`.
+      crop: side of the square that is cut from the middle of each picture, such as 108 for CelebA; None cuts nothing.
+      size: what the shorter side then becomes (bicubic, antialiased); None leaves it. Drawn faces are drawn at it.
 
     Returns:
       A source with `len`, `source[i]` uint8 [H, W, 3], `names`, `skipped` and a stable repr; see PictureSource.
 
     Raises:
-      ValueError: unknown kind or split; missing, empty or unreadable place; a data set that is not prepared.
+      ValueError: unknown kind, split or attribute; missing, empty or unreadable place; a data set that is not prepared.
     """
     text = os.fspath(spec)
+    drawn_size = None if crop else positive("size", size)
+    source = select(_open(text, split, data_dir, feature, drawn_size), attribute, sign)
+    return source if text == "drawn-faces" and not crop else reshape(source, crop, size)
+
+
+def _open(text, split, data_dir, feature, drawn_size):
+    """All pictures of a split of what `text` names."""
     kind, place = text.split(":", 1) if re.match(r"[a-z]{2,}:", text) else (None, text)
     if kind != "tfds" and (data_dir is not None or feature is not None):
         raise ValueError(f"data_dir and feature belong to tfds: sources, and the source is {text!r}; leave them out")
     if text == "samples":
         return _open_samples(split)
+    if text == "drawn-faces":
+        from dynjax.data.face_sources import open_drawn_faces
+        return open_drawn_faces(split=split, size=drawn_size or 64)
     if kind is not None and not place:
         raise ValueError(f"the source {text!r} says nothing behind the colon; wanted {KINDS}")
     if kind == "folder":
@@ -47,6 +68,9 @@ def open_source(spec, *, split=None, data_dir=None, feature=None):
     if kind == "zip" or (kind is None and place.lower().endswith(".zip") and not Path(place).expanduser().is_dir()):
         from dynjax.data.zip_source import ZipSource
         return ZipSource(place)
+    if kind in ("celeba", "faces"):
+        from dynjax.data import face_sources
+        return {"celeba": face_sources.open_celeba, "faces": face_sources.open_npz_faces}[kind](place, split=split)
     if kind == "tfds":
         from dynjax.data.tfds_source import TfdsSource
         return TfdsSource(place, split=split, data_dir=data_dir, feature=feature)

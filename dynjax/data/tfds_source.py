@@ -1,8 +1,11 @@
 """Pictures of a prepared tensorflow-datasets data set, read by index without TensorFlow."""
+import functools
 import io
 import shlex
 import threading
 from pathlib import Path
+
+import numpy as np
 
 from dynjax.data.picture_source import PictureSource
 from dynjax.files.pictures import PictureError, read_picture
@@ -34,6 +37,14 @@ class TfdsSource(PictureSource):
         super().__init__(f"tfds:{name} {self.split} {self.feature} {builder.info.version}",
                          [f"{index:06d}" for index in range(len(self._records))])
         self._records_lock = threading.Lock()
+        self.attribute_names = _attribute_names(builder)
+
+    @functools.cached_property
+    def attributes(self):
+        """The Booleans of the feature "attributes" as 1 and -1; every record is read for it, once."""
+        records = (record["attributes"] for record in self._open(self._builder()))
+        values = [[record[name] for name in self.attribute_names] for record in records]
+        return np.array(values, np.int8) * 2 - 1
 
     def read(self, index):
         name = f"{self.feature} {index} of {self.split} of {self.name}"
@@ -98,6 +109,15 @@ class TfdsSource(PictureSource):
 def _image_features(builder):
     import tensorflow_datasets as tfds
     return sorted(name for name, feature in builder.info.features.items() if isinstance(feature, tfds.features.Image))
+
+
+def _attribute_names(builder):
+    """Of celeb_a and its like: the names in a feature "attributes" that is all Booleans."""
+    import tensorflow_datasets as tfds
+    found = dict(builder.info.features).get("attributes")
+    if not isinstance(found, tfds.features.FeaturesDict) or any(found[name].np_dtype is not np.bool_ for name in found):
+        return ()
+    return tuple(found)
 
 
 def _choose_feature(name, images, features, wanted):
