@@ -10,13 +10,16 @@ DATA = flags.DEFINE_string("data", None, "Pictures to measure on, such as folder
 ALPHAS = flags.DEFINE_integer("alphas", None, "Points of alpha along each edge of the grid; by default the config's.")
 OUT = flags.DEFINE_string("out", None, "Folder for tables and pictures; by default WORKDIR/evaluation.")
 NIQE = flags.DEFINE_string("niqe", None, "File of pristine statistics (niqe_pris_params.npz), for a NIQE column.")
+OBJECTIVES = flags.DEFINE_bool("objectives", False, "Measure the objectives themselves; so for style in any case.")
+GRID = flags.DEFINE_integer("grid", None, "With objectives: points for each block of alpha, all combinations of them.")
+FIXED = flags.DEFINE_list("fixed", [], "With objectives: model files of ordinary networks to compare, [NAME=]PATH,...")
 
 
 def main():
     from dynjax.training import measure_run
 
     measure_run(CONFIG.value, workdir=WORKDIR.value, model=MODEL.value, data=DATA.value, alphas=ALPHAS.value,
-                out=OUT.value, niqe=NIQE.value)
+                out=OUT.value, niqe=NIQE.value, objectives=OBJECTIVES.value, grid=GRID.value, fixed=FIXED.value)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from dynjax.evaluation.plot import plot_tradeoff
 from dynjax.evaluation.points import alpha_points
 from dynjax.evaluation.product import Product, product_grid
 from dynjax.evaluation.report import evaluate
-from dynjax.evaluation.sheet import alpha_row, contact_sheet
+from dynjax.evaluation.rows import picture_rows
+from dynjax.evaluation.sheet import alpha_row, alpha_rows, contact_sheet
 from dynjax.evaluation.tables import conventions, format_table, mean_rows, write_csv
 
 __all__ = ["Measurement", "ObjectiveSpace", "Picture", "Plane", "Points", "Product", "alpha_points", "alpha_row",
-           "contact_sheet", "conventions", "convex_area", "distance_to_curve", "evaluate", "figures", "format_table",
-           "hypervolume", "mean_rows", "measure", "measure_objectives", "monotonicity", "nearest_alpha",
-           "objective_plane", "plot_objectives", "plot_tradeoff", "product_grid", "report_objectives", "sign_changes",
-           "write_csv"]
+           "alpha_rows", "contact_sheet", "conventions", "convex_area", "distance_to_curve", "evaluate", "figures",
+           "format_table", "hypervolume", "mean_rows", "measure", "measure_objectives", "monotonicity", "nearest_alpha",
+           "objective_plane", "picture_rows", "plot_objectives", "plot_tradeoff", "product_grid", "report_objectives",
+           "sign_changes", "write_csv"]

@@ -99,6 +99,8 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
         if fitted.shape != image.shape:
             found.padded.append(name)
         outputs = _outputs(tunable, variables, task, name, fitted, example["target"], alphas, names, chunk)
+        batch = {key: np.asarray(value)[None] for key, value in example.items()}
+        outputs = np.stack([np.asarray(task.answer(output[None], batch))[0] for output in outputs])
         baselines = task.baselines(example)
         points = [(method, {}) for method in baselines]
         points += [(METHOD, dict(zip(names, map(float, alpha), strict=True))) for alpha in alphas]
@@ -108,7 +110,7 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
                 for (method, point), measured in zip(points, values, strict=True)]
         found.rows.extend(rows)
         if len(found.kept) < keep:
-            found.kept.append(Picture(name, rows, _eight_bit(example["input"]), _eight_bit(example["target"]),
+            found.kept.append(Picture(name, rows, _eight_bit(task.shown(example)), _eight_bit(example["target"]),
                                       {key: _eight_bit(value) for key, value in baselines.items()},
                                       _eight_bit(outputs)))
     if not found.rows:

@@ -52,7 +52,12 @@ def alpha_row(images, labels, path):
     if len(images) != len(labels) or not len(images):
         raise ValueError(f"alpha_row got {len(images)} pictures and {len(labels)} labels; wanted one label a picture, "
                          "and one picture or more.")
-    _draw([[(_eight_bit(image), label.split("\n")) for image, label in zip(images, labels, strict=True)]], path)
+    alpha_rows([list(zip(images, labels, strict=True))], path)
+
+
+def alpha_rows(rows, path):
+    """Several such rows on one sheet: rows of (picture, label), as for alpha_row."""
+    _draw([[(_eight_bit(image), label.split("\n")) for image, label in row] for row in rows], path)
 
 
 def _label(row):

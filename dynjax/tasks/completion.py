@@ -54,6 +54,10 @@ class Completion(Task):
         masked = np.where(self._in_hole(), np.float32(0), target)
         return {"input": masked * 2 - 1, "masked": masked, "target": target}
 
+    def shown(self, example):
+        """The picture with its hole."""
+        return example["masked"]
+
     def answer(self, output, example):
         """The output's hole, from [-1, 1] to [0, 1], pasted into the input."""
         return jnp.where(self._in_hole()[None], (output + 1) / 2, example["masked"])

@@ -27,6 +27,10 @@ class Faces(Task):
         """Noise of this key, [latent]; the picture is only there to be looked at beside what comes of it."""
         return {"input": np.asarray(jax.random.normal(key, (self.latent,))), "target": np.asarray(image, np.float32)}
 
+    def shown(self, example):
+        """Noise is no picture."""
+        return None
+
     def answer(self, output, example):
         """From the generator's [-1, 1] to [0, 1]."""
         return (output + 1) / 2

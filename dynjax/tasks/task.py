@@ -35,6 +35,10 @@ class Task:
         """Untrained answers to an evaluation example, {name: picture [H, W, C] in [0, 1]}, to compare with."""
         return {}
 
+    def shown(self, example):
+        """What the network sees of an evaluation example as a picture [H, W, C] in [0, 1], None where it is none."""
+        return example["input"]
+
     def answer(self, output, example):
         """The pictures [B, H, W, C], nominally in [0, 1], that the network's output stands for."""
         return output

@@ -3,25 +3,28 @@ from pathlib import Path
 
 from dynjax import evaluation, models
 from dynjax.data import evaluation_images
+from dynjax.dynamic import DynamicNet
 from dynjax.training.build import build
+from dynjax.training.measure_objectives import measure_objectives_of
 from dynjax.training.workdir import default_workdir
 from dynjax.tunable import Tunable
 
 
-def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out=None, niqe=None):
-    """Measures a model on evaluation pictures over a grid of alpha and writes tables, plot and contact sheet.
+def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out=None, niqe=None, objectives=False,
+                grid=None, fixed=()):
+    """Measures a model on evaluation pictures over a grid of alpha and writes tables, plots and pictures.
 
     Args:
       config: as configs/*.py give it; names the task and the evaluation pictures.
       workdir: the run's folder, as for train. model: a model file; the run's by default.
       data: pictures to use instead of the config's, such as "folder:PATH". alphas: points along each edge of the grid.
       out: folder for the results; WORKDIR/evaluation by default. niqe: file of pristine statistics, for NIQE.
-
-    Returns:
-      The rows measured, one dict for every picture and alpha.
+      objectives: measure in the space of the objectives instead of against targets; always so for tasks without one
+        right answer. grid: points an alpha number for a grid over all combinations there. fixed: model files of
+        ordinary networks to compare with there, PATH or NAME=PATH.
 
     Raises:
-      ValueError: the model file is missing or is no tunable model, no pictures, and what else a user can put right.
+      ValueError: the model file is missing or has no alpha, no pictures, and what else a user can put right.
     """
     workdir = Path(workdir or default_workdir(config))
     path = Path(model or workdir / "model.safetensors")
@@ -30,14 +33,20 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
                          "--model.")
     experiment = build(config)
     net, variables = models.load(path)
-    if not isinstance(net, Tunable):
-        raise ValueError(f"{path} holds a {type(net).__name__}; wanted a network tuned by Tunable, as train.py saves "
-                         "it.")
-    points = evaluation.alpha_points(net.alpha, config.evaluation.alphas if alphas is None else alphas,
-                                     simplex=config.alpha.sampler == "simplex")
+    wanted = DynamicNet if isinstance(experiment.model, DynamicNet) else Tunable
+    if not isinstance(net, wanted):
+        raise ValueError(f"{path} holds a {type(net).__name__}; wanted a {wanted.__name__}, as train.py saves for this "
+                         "config.")
+    count = config.evaluation.alphas if alphas is None else alphas
     source = experiment.evaluation_source(data)
     out = Path(out or workdir / "evaluation")
-    rows = evaluation.evaluate(net, variables, experiment.task, evaluation_images(source), alphas=points, out=out,
-                               niqe_statistics=niqe)
+    if objectives or not experiment.task.has_target:
+        measure_objectives_of(experiment, net, variables, source, alphas=count, out=out, grid=grid, fixed=fixed)
+        return
+    if grid or fixed:
+        raise ValueError("--grid and --fixed belong to the evaluation in objective space; add --objectives.")
+    points = (evaluation.alpha_points(net.alpha, count, simplex=config.alpha.sampler == "simplex")
+              if isinstance(net, Tunable) else experiment.points(count))
+    evaluation.evaluate(net, variables, experiment.task, evaluation_images(source), alphas=points, out=out,
+                        niqe_statistics=niqe)
     print(f"Written to {out}: grid.csv, table.csv, table.md, plot.png, sheet.png.")
-    return rows

@@ -1,0 +1,85 @@
+"""Measuring a trained run in the space of its objectives, for tasks without one right answer and for all others."""
+from pathlib import Path
+
+import numpy as np
+
+from dynjax import evaluation, models
+from dynjax.data import evaluation_images
+from dynjax.dynamic import DynamicNet
+from dynjax.objectives import build_multi_loss
+from dynjax.tunable import Tunable
+
+
+def measure_objectives_of(experiment, net, variables, source, *, alphas, out, grid=None, fixed=()):
+    """Measures every objective of a config over alpha and draws the plane of two of them, and pictures across alpha.
+
+    Args:
+      experiment: of the config. net, variables: the trained network, Tunable or DynamicNet.
+      source: pictures. alphas: points along the trained range (each edge, for Tunable). out: folder for the results.
+      grid: points an alpha number for a grid over all combinations; none by default.
+      fixed: model files of ordinary networks to compare with, PATH or NAME=PATH.
+
+    Raises:
+      ValueError: a file that holds no ordinary network, no objective that can be measured.
+    """
+    settings = experiment.config.evaluation
+    points, labels, trained = _points(experiment, net, alphas)
+    ends = (points[0], points[-1]) if isinstance(net, Tunable) else trained
+    others = dict(map(_ordinary, fixed))
+    blends = {"blend of the ends": ends}
+    if others:
+        last = list(others)[-1]
+        blends[f"blend to {last}"] = (ends[0], last)
+    if settings.get("blend_to_input"):
+        blends["blend to the input"] = (ends[0], "input")
+    product = grid or settings.get("grid") or None
+    if product and trained is not None:
+        product = [np.linspace(*trained, product, dtype=np.float32)] * points.shape[1]
+    axes = tuple(settings.get("axes", ())) or None
+    evaluation.report_objectives(
+        net, variables, experiment.task, _measurable(experiment), evaluation_images(source), points, out=out,
+        plane=axes, fixed=others, blends=blends, product=product,
+        **({} if isinstance(net, Tunable) else {"trained": trained}))
+    evaluation.picture_rows(net, variables, experiment.task, evaluation_images(source), points, labels,
+                            Path(out) / "rows.png")
+    print(f"Written to {out}: objectives.csv, objectives.md, objectives.png, rows.png.")
+
+
+def _points(experiment, net, count):
+    """(points [A, K] of the curve, a label for each, the lowest and highest alpha that was trained)."""
+    points = experiment.points(count)
+    if isinstance(net, DynamicNet):
+        low, high = map(float, experiment.config.evaluation.range)
+        step = (high - low) / (count - 1)
+        beyond = round(experiment.config.evaluation.get("outside", 0.0) * (high - low) / step)
+        line = np.linspace(low - beyond * step, high + beyond * step, count + 2 * beyond, dtype=np.float32)
+        points = np.repeat(line[:, None], points.shape[1], axis=1)
+        return points, [experiment.label(point) for point in points], (low, high)
+    return points, [experiment.label(point) for point in points], None
+
+
+def _measurable(experiment):
+    """The objectives of the last phase without what only a critic can judge."""
+    config = experiment.settings[-1].objectives.to_dict()
+    kept = {}
+    for name, objective in config.items():
+        terms = {term: value for term, value in objective["terms"].items() if term != "adversarial"}
+        if terms:
+            kept[name] = {**objective, "terms": terms}
+    if not kept:
+        raise ValueError("every objective of this config is adversarial; wanted one that can be measured without a "
+                         "critic, such as l1.")
+    return build_multi_loss(kept)
+
+
+def _ordinary(text):
+    """(name, (network, variables)) of PATH or NAME=PATH."""
+    name, _, path = text.rpartition("=")
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(f"there is no model {path}; train one with a preset such as fixed, and name it with --fixed.")
+    net, variables = models.load(path)
+    if isinstance(net, (Tunable, DynamicNet)):
+        raise ValueError(f"{path} holds a {type(net).__name__}; wanted an ordinary network to compare with, such as "
+                         "the preset fixed makes, or a baked one.")
+    return name or (path.parent.name if path.stem == "model" else path.stem), (net, variables)
