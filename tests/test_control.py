@@ -1,9 +1,8 @@
-"""Alpha changes the output of every shipped config, and of every kind of parameter it tunes."""
+"""Every shipped config and preset can be built, and alpha changes the output of each."""
 from importlib import import_module
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,17 +10,26 @@ from dynjax.training import build
 from dynjax.tunable import grid
 
 CONFIGS = sorted(path.stem for path in (Path(__file__).parent.parent / "configs").glob("*.py"))
+PRESETS = {"sr_tunable": ("default", "plain", "adversarial", "paper"), "style_tunable": ("default", "paper"),
+           "style_level_dynamic": ("default", "paper", "dual", "limit", "fixed")}
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_alpha_changes_the_output(name):
-    config = import_module(f"configs.{name}").get_config()
-    config.network.update(features=8, blocks=1)
-    experiment = build(config)
+    experiment = build(import_module(f"configs.{name}").get_config("smoke"))
     variables = experiment.fresh_variables()
-    # Our networks start as bicubic enlargement, their last convolution at zero: move every kernel off its start.
+    # Some networks start as bicubic enlargement, their last convolution at zero: move every kernel off its start.
     moved = lambda leaf: leaf + 0.05 * jax.random.normal(jax.random.key(leaf.size), leaf.shape)
     variables = {**variables, "params": jax.tree.map(moved, variables["params"])}
-    low = jax.random.uniform(jax.random.key(0), (1, 9, 8, 3))
-    outputs = grid(experiment.model, variables, low, jnp.eye(len(config.alpha.names)))
+    outputs = grid(experiment.model, variables, experiment.example_input(), experiment.points(2))
     assert np.isfinite(outputs).all() and np.abs(outputs[0] - outputs[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize(("name", "preset"), [(name, preset) for name in CONFIGS
+                                              for preset in PRESETS.get(name, ("default", "paper", "fixed"))])
+def test_every_preset_can_be_built(name, preset):
+    config = import_module(f"configs.{name}").get_config(preset)
+    experiment = build(config)
+    assert experiment.steps > 0 and config.name == name and config.preset == preset
+    with pytest.raises(ValueError, match="preset is 'none'"):
+        import_module(f"configs.{name}").get_config("none")

@@ -15,6 +15,7 @@ from dynjax.objectives import (
     LPIPS,
     Adversarial,
     Charbonnier,
+    Chroma,
     MultiLoss,
     Objective,
     Perceptual,
@@ -38,6 +39,14 @@ def test_pixel_terms_by_hand():
     # Differences down 1, 3 (mean 2), across 4, 6 (mean 5); the target plays no part.
     picture = jnp.asarray([[0.0, 4.0], [1.0, 7.0]]).reshape(1, 2, 2, 1)
     np.testing.assert_allclose(value(TotalVariation(), picture, target), [7])
+
+
+def test_chroma_by_hand():
+    # Grey differences cost nothing; pure blue by 1: Y = 0.114, U = 0.492 * 0.886, V = 0.877 * -0.114, mean of the two.
+    target = jnp.full((2, 1, 1, 3), 0.25)
+    output = target + jnp.asarray([[[[0.5, 0.5, 0.5]]], [[[0.0, 0.0, 1.0]]]])
+    wanted = [0, (0.492 * 0.886 + 0.877 * 0.114) / 2]
+    np.testing.assert_allclose(value(Chroma(), output, target), wanted, atol=1e-6)
 
 
 def by_features(term, output, target):
@@ -132,8 +141,9 @@ def test_the_standard_game_by_numpy():
 def test_one_critic_serves_one_kind_of_game():
     terms = lambda *kinds: MultiLoss({"a": Objective(tuple((1.0, Adversarial(kind=kind)) for kind in kinds))})
     with pytest.raises(ValueError, match="different adversarial terms"):
-        terms("standard", "relativistic").critic_loss(jnp.ones((1, 1)), jnp.ones((1, 1)))
-    assert MultiLoss({"a": Objective(((1.0, L1()),))}).critic_loss(jnp.ones((1, 1)), jnp.ones((1, 1))) is None
+        terms("standard", "relativistic").adversarial  # noqa: B018
+    assert terms("standard").adversarial == Adversarial(kind="standard")
+    assert MultiLoss({"a": Objective(((1.0, L1()),))}).adversarial is None
 
 
 def test_two_devices_are_one_for_the_adversarial_objectives():

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 from dynjax.networks.vgg import TRUNKS, imagenet_normalise, trunk_variables
 from dynjax.objectives.adversarial import Adversarial
 from dynjax.objectives.perceptual import LPIPS, Perceptual
-from dynjax.objectives.pixel import L1, L2, Charbonnier, TotalVariation
+from dynjax.objectives.pixel import L1, L2, Charbonnier, Chroma, TotalVariation
 from dynjax.objectives.style import Gram
 
-TERMS = {"l1": L1, "l2": L2, "charbonnier": Charbonnier, "total_variation": TotalVariation, "perceptual": Perceptual,
-         "gram": Gram, "lpips": LPIPS, "adversarial": Adversarial}
+TERMS = {"l1": L1, "l2": L2, "charbonnier": Charbonnier, "chroma": Chroma, "total_variation": TotalVariation,
+         "perceptual": Perceptual, "gram": Gram, "lpips": LPIPS, "adversarial": Adversarial}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,8 +81,9 @@ class MultiLoss:
         return {term: term(constants[key], output, example, critic=critic, **given(term))
                 for term, key in self._keys.items()}
 
-    def critic_loss(self, real_logits, fake_logits):
-        """What the critic is trained for, a scalar, by the adversarial term among these; None where there is none.
+    @property
+    def adversarial(self):
+        """The adversarial term among these, by which the critic is trained too; None where there is none.
 
         Raises:
           ValueError: adversarial terms that want different critics.
@@ -91,7 +92,7 @@ class MultiLoss:
         if len(terms) > 1:
             raise ValueError(f"the objectives have different adversarial terms ({', '.join(map(str, terms))}); wanted "
                              "one kind, for there is one critic.")
-        return terms[0].critic_loss(real_logits, fake_logits) if terms else None
+        return terms[0] if terms else None
 
     def combine(self, values, alpha):
         """The loss, a scalar, of values [B, P] at alpha, [P] for all images or [B, P].

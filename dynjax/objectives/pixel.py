@@ -57,3 +57,18 @@ class TotalVariation:
         down = jnp.mean(jnp.abs(output[:, 1:] - output[:, :-1]), axis=(1, 2, 3))
         across = jnp.mean(jnp.abs(output[:, :, 1:] - output[:, :, :-1]), axis=(1, 2, 3))
         return down + across
+
+
+@dataclasses.dataclass(frozen=True)
+class Chroma:
+    """Mean absolute difference of U and V of output and target, so that colours are kept (Maggioni et al. 2023)."""
+
+    def constants(self):
+        """No weights."""
+        return {}
+
+    def __call__(self, constants, output, example, critic=None):
+        """output and example["target"], RGB [B, H, W, 3] in [0, 1], to [B]; U = 0.492 (B - Y), V = 0.877 (R - Y)."""
+        red, green, blue = jnp.moveaxis(output - example["target"], -1, 0)
+        luma = 0.299 * red + 0.587 * green + 0.114 * blue
+        return jnp.mean(0.492 * jnp.abs(blue - luma) + 0.877 * jnp.abs(red - luma), axis=(1, 2)) / 2

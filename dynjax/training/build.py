@@ -56,7 +56,7 @@ def _phase(config, model):
             raise ValueError(f"{key} is {value}; wanted 1 or more.")
     options = _tunable_options(config, model) if isinstance(model, Tunable) else _dynamic_options(config, model)
     critic, critic_rate = _critic(config)
-    if critic is not None and options["objectives"].critic_loss(*[jax.numpy.zeros((1, 1))] * 2) is None:
+    if critic is not None and options["objectives"].adversarial is None:
         raise ValueError(f"critic.name is {config.critic.name} but no objective has an adversarial term; wanted both "
                          "or neither.")
     return Phase(

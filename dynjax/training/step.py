@@ -122,7 +122,7 @@ def _critic_update(phase, state, real, fake):
         real_logits, critic = _logits(phase, {**state.critic, "params": params}, real)
         fake_logits, critic = _logits(phase, critic, fake)
         changed = {name: tree for name, tree in critic.items() if name != "params"}
-        return phase.objectives.critic_loss(real_logits, fake_logits), changed
+        return phase.objectives.adversarial.critic_loss(real_logits, fake_logits), changed
 
     (loss, changed), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.critic["params"])
     loss, gradients, changed = jax.lax.pmean((loss, gradients, changed), AXIS)

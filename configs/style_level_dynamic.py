@@ -1,0 +1,77 @@
+"""How much of one style, by Dynamic-Net: alpha 0 is a light touch (lambda 2e4), alpha 1 a heavy one (lambda 1e6).
+
+    python3 train.py --config configs/style_level_dynamic.py
+    python3 evaluate.py --config configs/style_level_dynamic.py
+
+The main network is trained on content + 2e4 style, then frozen; three tuning-blocks are trained on content + 1e6 style
+(Shoshan et al. 2019, figure 3). Presets: default (minutes on two CPU cores, a drawn style, photographs of
+scikit-image), paper (COCO, 256 px, the published widths and steps), dual (blocks on both sides, alpha from -1 to 1),
+limit (from lambda 1e6 down to content alone, where the method fails: figure 8), fixed (one ordinary network, to compare
+with: set --config.phases.main.objectives.style.weight), smoke (seconds).
+"""
+from ml_collections import ConfigDict
+
+CONTENT = dict(perceptual=dict(scale=1.0, net="vgg16", layers=("relu2_2",), distance="l2"))
+
+
+def get_config(preset="default"):
+    """The experiment as data; --config.KEY=VALUE overrides any entry."""
+    config = ConfigDict(dict(
+        name="style_level_dynamic", preset=preset, seed=0,
+        task=dict(name="style"),
+        network=dict(name="JohnsonNet", widths=(16, 32, 64, 32, 16), blocks=5),
+        dynamic=dict(before=("res3", "deconv1", "deconv3"), after=(),
+                     block=dict(name="TuningBlock", layers=3, padding="reflect", zero_last=False)),
+        # Everything a phase says goes over what stands outside: its steps, losses, pictures, optimiser.
+        phases=dict(
+            names=("main", "blocks"),
+            main=dict(trains="params/main", alpha=0.0, steps=500, optimizer=dict(learning_rate=2e-3),
+                      objectives=dict(style=dict(weight=2e4))),
+            blocks=dict(trains="params/blocks", alpha=1.0, steps=300, optimizer=dict(learning_rate=1e-3),
+                        objectives=dict(style=dict(weight=1e6)))),
+        objectives=dict(
+            content=dict(weight=1.0, terms=CONTENT),
+            style=dict(weight=1e5, terms=dict(gram=dict(scale=1.0, picture="drawn:mosaic", size=256)))),
+        critic=dict(name="", learning_rate=1e-4),
+        data=dict(source="samples", split="train", patch_size=96, crops_per_image=1, flips=True,
+                  scales=(1.0, 0.7, 0.5), permute_channels=False, cache="auto", threads=2),
+        # Drawn along alpha in `range`; `grid` points for every block, `outside` extends the range on both sides.
+        evaluation=dict(source="samples", split="test", alphas=5, range=(0.0, 1.0), grid=0, outside=0.5,
+                        axes=("content", "style")),
+        batch_size=4, steps=0, average_decay=0.0, bfloat16=False,
+        optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
+                       halve_at=(), clip=0.0, accumulate=1),
+        checkpoint_every=200, preview_every=200, log_every=10,
+        init_from="",
+    ))
+    if preset == "paper":
+        config.update(dict(
+            network=dict(widths=(32, 64, 128, 64, 32)), optimizer=dict(schedule="constant"),
+            data=dict(source="folder:train2014", split="", patch_size=256, flips=False, scales=(1.0,)),
+            phases=dict(main=dict(steps=41_400, optimizer=dict(learning_rate=1e-3)),
+                        blocks=dict(steps=41_400, optimizer=dict(learning_rate=1e-4))),
+            checkpoint_every=5_000, preview_every=1_000, log_every=100))
+    elif preset == "dual":
+        config.dynamic.block.name = "DualTuningBlock"
+        config.evaluation.range = (-1.0, 1.0)
+        config.phases = ConfigDict(dict(
+            names=("main", "lower", "higher"),
+            main=dict(config.phases.main, objectives=dict(style=dict(weight=1e5))),
+            lower=dict(config.phases.blocks, trains="params/blocks/*/lower", alpha=-1.0,
+                       objectives=dict(style=dict(weight=2e4))),
+            higher=dict(config.phases.blocks, trains="params/blocks/*/higher")))
+    elif preset == "limit":
+        config.phases.main.objectives.style.weight = 1e6
+        config.phases.blocks.objectives.style.weight = 0.0
+    elif preset == "fixed":
+        config.dynamic.before, config.phases.names = (), ("main",)
+        config.phases.main.steps = config.phases.main.steps + config.phases.blocks.steps
+    elif preset == "smoke":
+        config.update(dict(
+            network=dict(widths=(4, 4, 4, 4, 4), blocks=3), batch_size=2, data=dict(patch_size=32),
+            phases=dict(main=dict(steps=2), blocks=dict(steps=2)), checkpoint_every=2, preview_every=4, log_every=1,
+            evaluation=dict(alphas=3)))
+        config.objectives.style.terms.gram.size = 32
+    elif preset != "default":
+        raise ValueError(f"preset is {preset!r}; wanted one of default, paper, dual, limit, fixed, smoke.")
+    return config
