@@ -54,7 +54,7 @@ def test_the_published_resizing_of_coco():
 
 def test_nothing_asked_for_is_the_source_itself():
     source = Described()
-    assert reshape(source) is reshape(source, "", None) is select(source, "") is source
+    assert reshape(source) is reshape(source, crop="") is select(source, "") is source
     assert take_split(source, None, None) is source
 
 
@@ -67,20 +67,20 @@ def test_attributes_select():
     np.testing.assert_array_equal(both.attributes, source.attributes[[2, 5]])
     assert select(both, "Male").names == both.names   # of a selection, by its own rows
     assert select(take_split(source, [0, 0, 1, 1, 2, 2], "test"), "Blond_Hair").names == ("000005",)
-    assert select(reshape(source, 108), "Male", -1).names == ("000002", "000004")
+    assert select(reshape(source, crop=108), "Male", -1).names == ("000002", "000004")
     assert both[1][0, 0, 0] == 5
 
 
 def test_views_pass_over_what_cannot_be_read_and_may_be_pickled():
     selected = select(Described(), "Blond_Hair", -1)
-    source = reshape(selected, 108)
+    source = reshape(selected, crop=108)
     copy = pickle.loads(pickle.dumps(source))
     for view in (source, copy):
         assert view[0][0, 0, 0] == 3   # 000003 is damaged, 000004 follows
         assert view.skipped == 1
         with pytest.raises(PictureError, match="000003 is damaged"):
             view.read(0)
-    small = reshape([marked(0, 100, 120), marked(1, 110, 120)], 108)
+    small = reshape([marked(0, 100, 120), marked(1, 110, 120)], crop=108)
     assert small[0][0, 0, 0] == 1
     with pytest.raises(PictureError, match=r"picture 0 is 100 x 120 pixels .*smaller than the crop of 108; lower crop"):
         small.read(0)
@@ -110,7 +110,7 @@ def test_splits():
     (lambda s: take_split(s, [0] * 6, "test"), "the split 'test' of described, 6 pictures is empty"),
     (lambda s: take_split(s, [0] * 6, "validation"), "no split 'validation'; wanted 'train', 'valid', 'test', 'all'"),
     (lambda s: take_split(s, [0] * 6, "[:2]"), r"no split '\[:2\]'"),
-    (lambda s: reshape(s, 0), "crop=0 is no number of pixels; wanted an integer of at least 1"),
+    (lambda s: reshape(s, crop=0), "crop=0 is no number of pixels; wanted an integer of at least 1"),
     (lambda s: reshape(s, size="big"), "size='big'"),
     (lambda s: reshape(s, size=True), "size=True"),
     (lambda s: reshape(s, size=8, resampling="cubic"), "resampling='cubic' is not known; wanted one of bilinear"),

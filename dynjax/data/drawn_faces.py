@@ -47,29 +47,30 @@ class Face:
     shift: tuple = (0.0, 0.0)     # of the head, down and to the right
 
 
-def hair_and_smile(rng):
+def hair_and_smile(generator):
     """The two numbers that are labels: each comes from one of two separate ranges, so that nobody can argue about it.
 
     Hair is 0 to 0.35 or 0.65 to 1, the smile -1 to -0.3 or 0.3 to 1, each range half of the time.
     """
-    hair = rng.uniform(0, 0.35) + 0.65 * rng.integers(2)
-    return hair, rng.uniform(0.3, 1) * (2 * rng.integers(2) - 1)
+    hair = generator.uniform(0, 0.35) + 0.65 * generator.integers(2)
+    return hair, generator.uniform(0.3, 1) * (2 * generator.integers(2) - 1)
 
 
-def random_face(rng):
-    """A face with numbers drawn by a NumPy generator: `hair_and_smile`, and all others independent of these."""
-    hair, smile = hair_and_smile(rng)
+def random_face(generator):
+    """A `Face` with numbers drawn by a NumPy generator: those of `hair_and_smile`, and others independent of them."""
+    hair, smile = hair_and_smile(generator)
+    uniform = generator.uniform
     irises = ((0.30, 0.20, 0.12), (0.20, 0.36, 0.52), (0.25, 0.40, 0.26))
     return Face(
-        hair=hair, smile=smile, skin=rng.uniform(0, 1), head_width=rng.uniform(0.210, 0.240),
-        head_height=rng.uniform(0.305, 0.330), jaw=rng.uniform(0.08, 0.24), hair_length=rng.uniform(0, 1),
-        hair_volume=rng.uniform(1.14, 1.26), parting=rng.uniform(-0.06, 0.06), fringe=rng.uniform(0.2, 0.8),
-        strands=rng.uniform(0, 2 * np.pi), eye_distance=rng.uniform(0.088, 0.102),
-        eye_size=rng.uniform(0.029, 0.039), iris=irises[rng.integers(3)], brow=rng.uniform(-0.15, 0.15),
-        nose=rng.uniform(0.032, 0.048), mouth_width=rng.uniform(0.084, 0.100), lips=rng.uniform(0.014, 0.020),
-        background=_hue(rng.uniform(0, 1), rng.uniform(0.10, 0.45), rng.uniform(0.45, 0.85)),
-        clothes=_hue(rng.uniform(0, 1), rng.uniform(0.30, 0.70), rng.uniform(0.30, 0.80)),
-        light=rng.uniform(-0.12, 0.12), shift=tuple(rng.uniform(-0.008, 0.008, 2)))
+        hair=hair, smile=smile, skin=uniform(0, 1), head_width=uniform(0.210, 0.240),
+        head_height=uniform(0.305, 0.330), jaw=uniform(0.08, 0.24), hair_length=uniform(0, 1),
+        hair_volume=uniform(1.14, 1.26), parting=uniform(-0.06, 0.06), fringe=uniform(0.2, 0.8),
+        strands=uniform(0, 2 * np.pi), eye_distance=uniform(0.088, 0.102),
+        eye_size=uniform(0.029, 0.039), iris=irises[generator.integers(3)], brow=uniform(-0.15, 0.15),
+        nose=uniform(0.032, 0.048), mouth_width=uniform(0.084, 0.100), lips=uniform(0.014, 0.020),
+        background=_hue(uniform(0, 1), uniform(0.10, 0.45), uniform(0.45, 0.85)),
+        clothes=_hue(uniform(0, 1), uniform(0.30, 0.70), uniform(0.30, 0.80)),
+        light=uniform(-0.12, 0.12), shift=tuple(uniform(-0.008, 0.008, 2)))
 
 
 def draw_face(face, size=64):

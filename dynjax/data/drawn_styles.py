@@ -12,7 +12,7 @@ STRONG = ("1d3f8f", "c8202f", "f0b321", "1f8a5b", "f4ead2", "7a2a7d", "e8731f", 
 COOL = ("0b1f3f", "12406b", "1c6e8c", "3aa0a8", "86cbbf", "d7ecdc", "f4f1e1", "5a6fb0")
 
 
-def draw_style(name, size=256, seed=0):
+def draw_style(name, size=256, *, seed=0):
     """Draws a painted texture.
 
     Args:

@@ -48,7 +48,7 @@ def open_source(spec, *, split=None, data_dir=None, feature=None, attribute="", 
     text = os.fspath(spec)
     drawn_size = None if crop else positive("size", size)
     source = select(_open(text, split, data_dir, feature, drawn_size), attribute, sign)
-    return source if text == "drawn-faces" and not crop else reshape(source, crop, size)
+    return source if text == "drawn-faces" and not crop else reshape(source, crop=crop, size=size)
 
 
 def _open(text, split, data_dir, feature, drawn_size):

@@ -56,7 +56,7 @@ class Reshaped(PictureSource):
         return np.ascontiguousarray(picture)
 
 
-def reshape(source, crop=None, size=None, *, resampling="bicubic"):
+def reshape(source, *, crop=None, size=None, resampling="bicubic"):
     """Cuts the middle of each picture of a source, then resizes it, as it is read.
 
     Args:
