@@ -70,8 +70,12 @@ def test_command_lines_run(page, folder):
         rest = [part for part in rest if part != "--config.init_from=plain.safetensors"]
         if script == "train.py":
             rest = [part for part in rest if not part.startswith("--config.steps")]
-            rest += ["--config.steps=2", "--config.network.features=8", "--config.network.blocks=1",
-                     "--config.batch_size=4", "--config.data.patch_size=32"]
+            if any("sr_tunable" in part for part in rest):
+                rest += ["--config.steps=2", "--config.network.features=8", "--config.network.blocks=1",
+                         "--config.batch_size=4", "--config.data.patch_size=32"]
+            elif any("style_" in part for part in rest):
+                rest += ["--config.phases.main.steps=2", "--config.phases.blocks.steps=2",
+                         "--config.data.patch_size=32"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
         result = subprocess.run([sys.executable, str(ROOT / script), *rest], env=environment, capture_output=True,
                                 text=True, check=False)
