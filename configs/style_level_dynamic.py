@@ -9,7 +9,7 @@ scikit-image), paper (COCO, 256 px, the published widths and steps), dual (block
 limit (from lambda 1e6 down to content alone, where the method fails: figure 8), fixed (one ordinary network, to compare
 with: set --config.phases.main.objectives.style.weight), smoke (seconds).
 """
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_dict
 
 CONTENT = dict(perceptual=dict(scale=1.0, net="vgg16", layers=("relu2_2",), distance="l2"))
 
@@ -34,10 +34,12 @@ def get_config(preset="default"):
             style=dict(weight=1e5, terms=dict(gram=dict(scale=1.0, picture="drawn:mosaic", size=256)))),
         critic=dict(name="", learning_rate=1e-4),
         data=dict(source="samples", split="train", patch_size=96, crops_per_image=1, flips=True,
-                  scales=(1.0, 0.7, 0.5), permute_channels=False, cache="auto", threads=2),
+                  scales=(1.0, 0.7, 0.5), permute_channels=False, cache="auto", threads=2,
+                  position="random", shorter_side=config_dict.placeholder(int)),
         # Drawn along alpha in `range`; `grid` points for every block, `outside` extends the range on both sides.
-        evaluation=dict(source="samples", split="test", alphas=5, range=(0.0, 1.0), grid=0, outside=0.5,
-                        axes=("content", "style")),
+        # Pictures are reduced to `size` pixels along the shorter side, so that style and picture are of one scale.
+        evaluation=dict(source="samples", split="test", size=160, alphas=5, range=(0.0, 1.0), grid=0, outside=0.5,
+                        axes=("content", "style"), blend_to_input=False),
         batch_size=4, steps=0, average_decay=0.0, bfloat16=False,
         optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
                        halve_at=(), clip=0.0, accumulate=1),
@@ -47,7 +49,9 @@ def get_config(preset="default"):
     if preset == "paper":
         config.update(dict(
             network=dict(widths=(32, 64, 128, 64, 32)), optimizer=dict(schedule="constant"),
-            data=dict(source="folder:train2014", split="", patch_size=256, flips=False, scales=(1.0,)),
+            data=dict(source="folder:train2014", split="", patch_size=256, flips=False, scales=(1.0,),
+                      position="centre", shorter_side=256),
+            evaluation=dict(size=256),
             phases=dict(main=dict(steps=41_400, optimizer=dict(learning_rate=1e-3)),
                         blocks=dict(steps=41_400, optimizer=dict(learning_rate=1e-4))),
             checkpoint_every=5_000, preview_every=1_000, log_every=100))
@@ -63,6 +67,7 @@ def get_config(preset="default"):
     elif preset == "limit":
         config.phases.main.objectives.style.weight = 1e6
         config.phases.blocks.objectives.style.weight = 0.0
+        config.evaluation.blend_to_input = True
     elif preset == "fixed":
         config.dynamic.before, config.phases.names = (), ("main",)
         config.phases.main.steps = config.phases.main.steps + config.phases.blocks.steps

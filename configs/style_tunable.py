@@ -29,7 +29,7 @@ def get_config(preset="default"):
         critic=dict(name="", learning_rate=1e-4),
         data=dict(source="samples", split="train", patch_size=96, crops_per_image=1, flips=True,
                   scales=(1.0, 0.7, 0.5), permute_channels=False, cache="auto", threads=2),
-        evaluation=dict(source="samples", split="test", alphas=3, axes=STYLES[:2]),
+        evaluation=dict(source="samples", split="test", size=160, alphas=3, axes=STYLES[:2]),
         batch_size=4, steps=900, average_decay=0.0, bfloat16=False,
         optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
                        halve_at=(), clip=0.0, accumulate=1),

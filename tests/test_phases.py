@@ -95,7 +95,7 @@ def config(tmp_path):
             folder / f"{index}.png")
     config = get_config("smoke")
     config.data.update(source=f"folder:{folder}", split="", patch_size=16, scales=(1.0,))
-    config.evaluation.update(source=f"folder:{folder}", split="")
+    config.evaluation.update(source=f"folder:{folder}", split="", size=32)
     for name in ("content", "style"):
         config.objectives[name].terms = type(config)({"l2" if name == "content" else "l1": 1.0})
     config.update(preview_every=0, checkpoint_every=1)
@@ -115,7 +115,7 @@ def test_the_last_phase_may_become_longer_and_no_other(config, tmp_path):
     longer = parameters(run)
     assert same(short["main"], longer["main"]) and not same(short["blocks"], longer["blocks"])
     config.phases.main.steps = 3
-    with pytest.raises(ValueError, match="phases.main.steps is 3 here, 2 there"):
+    with pytest.raises(ValueError, match=r"phases.main.steps is 3 here, 2 there"):
         train(config, run)
 
 

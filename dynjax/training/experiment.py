@@ -53,7 +53,9 @@ class Experiment:
     def evaluation_source(self, spec=None):
         """The pictures to evaluate on: those of `spec`, such as "folder:PATH", or the config's."""
         settings = self.config.evaluation
-        return open_source(spec) if spec else open_source(**_pictures(settings))
+        if not spec:
+            return open_source(**_pictures(settings))
+        return open_source(spec, crop=settings.get("crop"), size=settings.get("size"))
 
     def example_input(self):
         """What the network sees of one grey picture of the training size."""
@@ -91,5 +93,5 @@ class Experiment:
 
 def _pictures(settings):
     """Arguments of open_source from the part of a config that names pictures."""
-    given = {key: settings.get(key) for key in ("split", "attributes", "crop", "size")}
+    given = {key: settings.get(key) for key in ("split", "attribute", "sign", "crop", "size")}
     return {"spec": settings.source, **{key: value for key, value in given.items() if value}}

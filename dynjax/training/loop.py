@@ -123,7 +123,8 @@ class _Run:
         return training_batches(
             self.sources[self.index], batch_size=self.settings.batch_size, seed=self.config.seed, start_step=step,
             patch_size=data.patch_size, crops_per_image=data.crops_per_image, flips=data.flips,
-            scales=tuple(data.scales), cache=data.cache, permute_channels=data.permute_channels, threads=data.threads)
+            scales=tuple(data.scales), cache=data.cache, permute_channels=data.permute_channels, threads=data.threads,
+            crop=data.get("position", "random"), shorter_side=data.get("shorter_side"))
 
     def steps(self, first, batches, log, bar, stop):
         """The steps of one phase after step `first`; returns the number of the last one done."""
