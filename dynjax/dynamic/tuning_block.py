@@ -3,10 +3,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dynjax.networks.initialisers import torch_bias, torch_kernel
+from dynjax.networks.initialisers import normal, torch_bias, torch_kernel
 from dynjax.networks.layers import reflect
 
 PADDINGS = ("reflect", "zeros")
+STARTS = ("torch", "normal")
 
 
 class TuningBlock(nn.Module):
@@ -20,8 +21,10 @@ class TuningBlock(nn.Module):
       layers: convolutions, 1 or more.
       kernel_size: side of every kernel, odd.
       padding: "reflect", or "zeros" for maps too small to be mirrored (1 x 1).
-      zero_last: start the last convolution at zero, so that training starts at the main network; the published
-        blocks start as PyTorch starts every convolution.
+      start: of the convolutions; "torch", as PyTorch starts every convolution, like the published style networks;
+        "normal", kernels from N(0, 0.02) and biases at zero, like the published generator of faces.
+      zero_last: start the last convolution at zero, so that training starts at the main network; no published block
+        does.
 
     Raises:
       ValueError: a field with no such value, an input of another form, or a map too small for its reflection.
@@ -30,6 +33,7 @@ class TuningBlock(nn.Module):
     layers: int = 3
     kernel_size: int = 3
     padding: str = "reflect"
+    start: str = "torch"
     zero_last: bool = False
 
     @nn.compact
@@ -39,14 +43,12 @@ class TuningBlock(nn.Module):
         y = z
         for index in range(self.layers):
             last = index == self.layers - 1
-            fan_in = self.kernel_size**2 * y.shape[-1]
-            zero = nn.initializers.zeros_init() if last and self.zero_last else None
+            kernel_init, bias_init = self._starts(self.kernel_size**2 * y.shape[-1], last)
             if self.padding == "reflect":
                 y = reflect(y, pad, pad, pad, pad)
             y = nn.Conv(channels if last else self.features or channels, (self.kernel_size,) * 2,
                         padding="VALID" if self.padding == "reflect" else "SAME", dtype=z.dtype,
-                        kernel_init=zero or torch_kernel, bias_init=zero or torch_bias(fan_in),
-                        name=f"conv{index}")(y)
+                        kernel_init=kernel_init, bias_init=bias_init, name=f"conv{index}")(y)
             y = y if last else nn.relu(y)
         return y
 
@@ -55,11 +57,19 @@ class TuningBlock(nn.Module):
         last = f"conv{self.layers - 1}"
         return {**params, last: jax.tree.map(lambda leaf: leaf * factor.astype(leaf.dtype), params[last])}
 
+    def _starts(self, fan_in, last):
+        """The initialisers of a convolution's kernel and bias."""
+        zero = nn.initializers.zeros_init()
+        if last and self.zero_last:
+            return zero, zero
+        return (normal(0.02), zero) if self.start == "normal" else (torch_kernel, torch_bias(fan_in))
+
     def _check(self, z):
-        if self.layers < 1 or self.kernel_size % 2 == 0 or self.padding not in PADDINGS:
+        if (self.layers < 1 or self.kernel_size % 2 == 0 or self.padding not in PADDINGS
+                or self.start not in STARTS):
             raise ValueError(f"TuningBlock got layers={self.layers}, kernel_size={self.kernel_size}, "
-                             f"padding={self.padding!r}; wanted one layer or more, an odd kernel_size and a padding "
-                             f"of {', '.join(PADDINGS)}.")
+                             f"padding={self.padding!r}, start={self.start!r}; wanted one layer or more, an odd "
+                             f"kernel_size, a padding of {', '.join(PADDINGS)} and a start of {', '.join(STARTS)}.")
         if z.ndim != 4 or not jnp.issubdtype(z.dtype, jnp.floating):
             raise ValueError(f"TuningBlock got an array of shape {z.shape} and type {z.dtype}; wanted a map of floats "
                              "[N, H, W, C]. Put it where images pass, or give DynamicNet a block of your own.")

@@ -5,7 +5,7 @@ import flax.linen as nn
 import numpy as np
 
 from dynjax.dynamic import DynamicNet, TuningBlock
-from dynjax.networks import EDSR, JohnsonNet, Parameter, StyleNet
+from dynjax.networks import EDSR, DCGANDiscriminator, DCGANGenerator, JohnsonNet, Parameter, StyleNet
 from dynjax.networks.edsr import DIV2K_MEAN, upsampling_steps
 from dynjax.networks.vgg import IMAGENET_MEAN, IMAGENET_STD
 
@@ -106,6 +106,30 @@ def _johnson(net, arrays):
             layers[f"{block}/in{j}"] = (f"{block}.in{j}", "norm")
     alone = Layout(layers)
     return [alone, alone.below("", "main")]
+
+
+@layouts_of(DCGANGenerator)
+def _dcgan_generator(net, arrays):
+    count = net.size.bit_length() - 2
+    layers = {f"layer{i}/conv": (f"layer{i}.0", "conv_transpose") for i in range(count)}
+    layers |= {f"layer{i}/norm": (f"layer{i}.1", "norm") for i in range(count - 1)}
+    alone = Layout(layers, example=(1, net.latent))
+    return [alone, alone.below("", "main")]
+
+
+@layouts_of(DCGANDiscriminator)
+def _dcgan_discriminator(net, arrays):
+    """Places in one sequence: a convolution and its activation, then convolution, norm and activation each time."""
+    count = net.size.bit_length() - 2
+    layers = {f"conv{i}": (f"main.{max(3 * i - 1, 0)}", "conv") for i in range(count)}
+    layers |= {f"norm{i}": (f"main.{3 * i}", "norm") for i in range(1, count - 1)}
+    return [Layout(layers, example=(1, net.size, net.size, _channels(arrays, "main.0.weight")))]
+
+
+def _channels(arrays, name):
+    """Input channels of the first convolution, of a network that takes any number of them."""
+    weight = arrays.get(name)
+    return weight.shape[1] if weight is not None and weight.ndim == 4 else 3
 
 
 @layouts_of(nn.Conv)

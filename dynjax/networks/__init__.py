@@ -1,11 +1,12 @@
 """Plain linen networks that know nothing of alpha; images [N, H, W, C]."""
 from dynjax.networks.conv_transpose import ConvTranspose
 from dynjax.networks.critics import VGGCritic
+from dynjax.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from dynjax.networks.edsr import EDSR
 from dynjax.networks.johnson import JohnsonNet
 from dynjax.networks.parameter import Parameter
 from dynjax.networks.stylenet import StyleNet
 from dynjax.networks.vgg import VGG16, VGG19, AlexNet, imagenet_denormalise, imagenet_normalise
 
-__all__ = ["EDSR", "VGG16", "VGG19", "AlexNet", "ConvTranspose", "JohnsonNet", "Parameter", "StyleNet", "VGGCritic",
-           "imagenet_denormalise", "imagenet_normalise"]
+__all__ = ["EDSR", "VGG16", "VGG19", "AlexNet", "ConvTranspose", "DCGANDiscriminator", "DCGANGenerator", "JohnsonNet",
+           "Parameter", "StyleNet", "VGGCritic", "imagenet_denormalise", "imagenet_normalise"]

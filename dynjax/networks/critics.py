@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.networks.initialisers import torch_bias, torch_kernel
-from dynjax.networks.layers import check_images
+from dynjax.networks.layers import check_images, leaky_relu
 
 
 class BatchNorm(nn.Module):
@@ -21,15 +21,17 @@ class BatchNorm(nn.Module):
       momentum: share of the batch in the new running value (PyTorch's meaning).
       epsilon: added to the variance.
       axis_name: name of the devices' axis in pmap, to take the statistics over the global batch.
+      scale_init: what the scale starts at.
     """
     momentum: float = 0.1
     epsilon: float = 1e-5
     axis_name: str | None = None
+    scale_init: Any = nn.initializers.ones_init()
 
     @nn.compact
     def __call__(self, x, train=False):
         channels = x.shape[-1]
-        scale = self.param("scale", nn.initializers.ones_init(), (channels,))
+        scale = self.param("scale", self.scale_init, (channels,))
         bias = self.param("bias", nn.initializers.zeros_init(), (channels,))
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
         running_var = self.variable("batch_stats", "var", jnp.ones, (channels,))
@@ -88,17 +90,17 @@ class VGGCritic(nn.Module):
         check_images(x, "VGGCritic")
         self._check_size(*x.shape[1:3])
         norm = lambda y, name: BatchNorm(axis_name=self.axis_name, name=name)(y, train)
-        y = _leaky_relu(self._conv(x, self.features, 3, name="conv0_0", bias=True))
-        y = _leaky_relu(norm(self._conv(y, self.features, 4, name="conv0_1"), "bn0_1"))
+        y = leaky_relu(self._conv(x, self.features, 3, name="conv0_0", bias=True))
+        y = leaky_relu(norm(self._conv(y, self.features, 4, name="conv0_1"), "bn0_1"))
         for stage in range(1, self.stages):
             features = self.features * min(2**stage, 8)
             for half, size in enumerate((3, 4)):
                 y = self._conv(y, features, size, name=f"conv{stage}_{half}")
-                y = _leaky_relu(norm(y, f"bn{stage}_{half}"))
+                y = leaky_relu(norm(y, f"bn{stage}_{half}"))
         y = y if self.pool is None else _adaptive_average(y, self.pool)
         # PyTorch's order, channels first, so that the published dense weights fit.
         y = y.transpose(0, 3, 1, 2).reshape(y.shape[0], -1)
-        y = _leaky_relu(self._dense(y, self.hidden, "linear1"))
+        y = leaky_relu(self._dense(y, self.hidden, "linear1"))
         return self._dense(y, 1, "linear2").astype(jnp.promote_types(x.dtype, jnp.float32))
 
     def _conv(self, x, features, size, *, name, bias=False):
@@ -120,11 +122,6 @@ class VGGCritic(nn.Module):
         if min(height, width) < side:
             raise ValueError(f"VGGCritic got images of {height} x {width}, of which {self.stages} halvings leave "
                              f"nothing; wanted sides of {side} or more, or fewer stages.")
-
-
-def _leaky_relu(x):
-    """Slope 0.2 below zero and at zero itself, as in PyTorch (jax.nn.leaky_relu has slope 1 there)."""
-    return jnp.where(x > 0, x, 0.2 * x)
 
 
 def _adaptive_average(x, size):

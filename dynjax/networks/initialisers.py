@@ -1,4 +1,6 @@
 """How PyTorch starts its convolutions and dense layers: kernel and bias uniform within 1 / sqrt(fan in)."""
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -15,4 +17,14 @@ def torch_bias(fan_in):
     def init(key, shape, dtype=jnp.float32):
         bound = fan_in ** -0.5
         return jax.random.uniform(key, shape, dtype, -bound, bound)
+    return init
+
+
+def normal(deviation, mean=0.0):
+    """An initialiser that draws from N(mean, deviation**2).
+
+    Drawn as one row, which has the same numbers: programs that draw along several axes take seconds to compile.
+    """
+    def init(key, shape, dtype=jnp.float32):
+        return mean + deviation * jax.random.normal(key, (math.prod(shape),), dtype).reshape(shape)
     return init

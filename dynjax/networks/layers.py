@@ -53,8 +53,16 @@ def reflect(x, top, bottom, left, right):
     return jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), mode="reflect")
 
 
-def check_images(x, network, *, channels=None):
+def leaky_relu(x):
+    """Slope 0.2 below zero and at zero itself, as in PyTorch (jax.nn.leaky_relu has slope 1 there)."""
+    return jnp.where(x > 0, x, 0.2 * x)
+
+
+def check_images(x, network, *, channels=None, signed=False):
     """The images as a JAX array; refuses what is not a batch of float images.
+
+    Args:
+      signed: whether the network takes [-1, 1]; only the message differs.
 
     Raises:
       ValueError: not four axes, not floats, or another number of channels.
@@ -64,8 +72,9 @@ def check_images(x, network, *, channels=None):
         raise ValueError(f"{network} got an array of shape {x.shape}; wanted images "
                          f"(N, H, W, {channels or 'channels'}). Add an axis to a single image with x[None].")
     if not jnp.issubdtype(x.dtype, jnp.floating):
-        raise ValueError(f"{network} got images of type {x.dtype}; wanted floats in [0, 1]. "
-                         "Divide 8-bit images by 255.")
+        wanted = ("[-1, 1]. Divide 8-bit images by 127.5 and subtract 1." if signed else
+                  "[0, 1]. Divide 8-bit images by 255.")
+        raise ValueError(f"{network} got images of type {x.dtype}; wanted floats in {wanted}")
     return x
 
 
