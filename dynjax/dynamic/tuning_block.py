@@ -65,11 +65,12 @@ class TuningBlock(nn.Module):
         return (normal(0.02), zero) if self.start == "normal" else (torch_kernel, torch_bias(fan_in))
 
     def _check(self, z):
-        if (self.layers < 1 or self.kernel_size % 2 == 0 or self.padding not in PADDINGS
-                or self.start not in STARTS):
+        if self.layers < 1 or self.kernel_size % 2 == 0 or self.padding not in PADDINGS:
             raise ValueError(f"TuningBlock got layers={self.layers}, kernel_size={self.kernel_size}, "
-                             f"padding={self.padding!r}, start={self.start!r}; wanted one layer or more, an odd "
-                             f"kernel_size, a padding of {', '.join(PADDINGS)} and a start of {', '.join(STARTS)}.")
+                             f"padding={self.padding!r}; wanted one layer or more, an odd kernel_size and a padding "
+                             f"of {', '.join(PADDINGS)}.")
+        if self.start not in STARTS:
+            raise ValueError(f"TuningBlock got start={self.start!r}; wanted one of {', '.join(STARTS)}.")
         if z.ndim != 4 or not jnp.issubdtype(z.dtype, jnp.floating):
             raise ValueError(f"TuningBlock got an array of shape {z.shape} and type {z.dtype}; wanted a map of floats "
                              "[N, H, W, C]. Put it where images pass, or give DynamicNet a block of your own.")
