@@ -5,7 +5,16 @@ import flax.linen as nn
 import numpy as np
 
 from dynjax.dynamic import DynamicNet, TuningBlock
-from dynjax.networks import EDSR, DCGANDiscriminator, DCGANGenerator, JohnsonNet, Parameter, StyleNet
+from dynjax.networks import (
+    EDSR,
+    DCGANDiscriminator,
+    DCGANGenerator,
+    JohnsonNet,
+    Parameter,
+    PatchCritic,
+    StyleNet,
+    UNet,
+)
 from dynjax.networks.edsr import DIV2K_MEAN, upsampling_steps
 from dynjax.networks.vgg import IMAGENET_MEAN, IMAGENET_STD
 
@@ -124,6 +133,33 @@ def _dcgan_discriminator(net, arrays):
     layers = {f"conv{i}": (f"main.{max(3 * i - 1, 0)}", "conv") for i in range(count)}
     layers |= {f"norm{i}": (f"main.{3 * i}", "norm") for i in range(1, count - 1)}
     return [Layout(layers, example=(1, net.size, net.size, _channels(arrays, "main.0.weight")))]
+
+
+@layouts_of(UNet)
+def _unet(net, arrays):
+    """One sequence inside another: what goes down (activation, convolution, norm), the next level, what comes up."""
+    layers = {"down1/conv": ("model.model.0", "conv"), f"up{net.levels}/conv": ("model.model.3", "conv_transpose")}
+    for level in range(2, net.levels + 1):
+        at = "model.model.1" + ".model.3" * (level - 2) + ".model."
+        inner = level == net.levels
+        down, up = f"down{level}", f"up{net.levels + 1 - level}"
+        layers[f"{down}/conv"] = (at + "1", "conv")
+        layers[f"{up}/conv"] = (at + ("3" if inner else "5"), "conv_transpose")
+        layers[f"{up}/norm"] = (at + ("4" if inner else "6"), "norm")
+        if not inner:
+            layers[f"{down}/norm"] = (at + "2", "norm")
+    side = 2**net.levels
+    return [Layout(layers, example=(1, side, side, _channels(arrays, "model.model.0.weight")))]
+
+
+@layouts_of(PatchCritic)
+def _patch_critic(net, arrays):
+    """Places in one sequence as in DCGAN's discriminator; a norm without parameters counts too."""
+    last = net.layers + 1
+    layers = {f"conv{i}": (f"model.{max(3 * i - 1, 0)}", "conv") for i in range(last + 1)}
+    layers |= {f"norm{i}": (f"model.{3 * i}", "norm") for i in range(1, last)}
+    side = 3 * 2**net.layers
+    return [Layout(layers, example=(1, side, side, _channels(arrays, "model.0.weight")))]
 
 
 def _channels(arrays, name):

@@ -3,7 +3,7 @@ import difflib
 import inspect
 
 from dynjax.dynamic import DynamicNet, TuningBlock
-from dynjax.networks import EDSR, JohnsonNet, Parameter, StyleNet
+from dynjax.networks import EDSR, JohnsonNet, Parameter, PatchCritic, StyleNet, UNet
 from dynjax.networks.edsr import DIV2K_MEAN
 from dynjax.tunable import Tunable, TunableConv, TunableDense
 
@@ -28,7 +28,8 @@ def network(class_name, **arguments):
     Args:
       class_name: "EDSR" (BasicSR), "TunableEDSR", "TunableStyleNet", "TunableConv2d", "TunableDense",
         "TunableParameter" (mindediting), "DynamicStyleTransfer" and its "MainNet" (Dynamic-Net; both take and give
-        images that are normalised by ImageNet's mean and deviation), ...
+        images that are normalised by ImageNet's mean and deviation), "UnetGenerator" and "NLayerDiscriminator" (the
+        PyTorch port of pix2pix; norm_layer is "batch", "instance", or the norm's class as PyTorch prints it), ...
       arguments: as the official constructor has them.
 
     Raises:
@@ -119,3 +120,33 @@ def _main_net():
 @official("DynamicStyleTransfer")
 def _dynamic_style_transfer():
     return DynamicNet(_main_net(), before={path: TuningBlock() for path in ("res3", "deconv1", "deconv3")})
+
+
+@official("UnetGenerator")
+def _unet_generator(input_nc, output_nc, num_downs, ngf=64, norm_layer="batch", use_dropout=False, norm=None):
+    # `norm` is no argument of the original; descriptions of a run name the norm's class by it.
+    if num_downs < 5:
+        raise ValueError(f"UnetGenerator got num_downs={num_downs}; wanted 5 or more, for the official class has 5 "
+                         "levels at least. UNet(levels=...) takes fewer.")
+    return UNet(features=ngf, levels=num_downs, channels=output_nc, dropout=0.5 if use_dropout else 0.0,
+                norm=_pix2pix_norm(norm_layer if norm is None else norm))
+
+
+@official("NLayerDiscriminator")
+def _n_layer_discriminator(input_nc, ndf=64, n_layers=3, norm_layer="batch", use_sigmoid=False, norm=None,
+                           sigmoid=None):
+    # `norm` and `sigmoid` are no arguments of the original; descriptions of a run have these names.
+    return PatchCritic(features=ndf, layers=n_layers, norm=_pix2pix_norm(norm_layer if norm is None else norm),
+                       sigmoid=bool(use_sigmoid if sigmoid is None else sigmoid))
+
+
+def _pix2pix_norm(layer):
+    """"batch" or "instance" of a name, a class or a partial of one, or of how PyTorch prints these."""
+    said = str(layer).lower()
+    plain = "affine=true" not in said and "track_running_stats=true" not in said
+    if "instance" in said and plain:
+        return "instance"
+    if "batch" in said and "affine=false" not in said:
+        return "batch"
+    raise ValueError(f"the norm is {layer!r}; wanted batch norm with scale and bias ('batch') or instance norm "
+                     "without ('instance').")

@@ -5,8 +5,11 @@ from dynjax.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from dynjax.networks.edsr import EDSR
 from dynjax.networks.johnson import JohnsonNet
 from dynjax.networks.parameter import Parameter
+from dynjax.networks.patchgan import PatchCritic
+from dynjax.networks.pix2pix import UNet, tuning_points
 from dynjax.networks.stylenet import StyleNet
 from dynjax.networks.vgg import VGG16, VGG19, AlexNet, imagenet_denormalise, imagenet_normalise
 
 __all__ = ["EDSR", "VGG16", "VGG19", "AlexNet", "ConvTranspose", "DCGANDiscriminator", "DCGANGenerator", "JohnsonNet",
-           "Parameter", "StyleNet", "VGGCritic", "imagenet_denormalise", "imagenet_normalise"]
+           "Parameter", "PatchCritic", "StyleNet", "UNet", "VGGCritic", "imagenet_denormalise", "imagenet_normalise",
+           "tuning_points"]
