@@ -56,6 +56,20 @@ def run(phase, devices, steps, batch=8):
     return unreplicate(state), reports
 
 
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_state_comes_out_placed_as_it_went_in(devices):
+    """Otherwise the second step would be compiled anew."""
+    phase, chosen = phase_of(optax.adam(1e-3)), jax.local_devices()[:devices]
+    variables = phase.model.init(jax.random.key(0), jnp.zeros((1, 6, 6, 3)), jnp.ones(2))
+    state = replicate(initial_state(phase, variables, jax.random.key(1), (6, 6, 3)), devices=chosen)
+    before = jax.tree.map(lambda leaf: leaf.sharding, state)
+    images = shard(np.zeros((4, 6, 6, 3), np.uint8), devices=devices)
+    state, _ = make_step(phase, devices=chosen)(state, images,
+                                                 replicate(phase.objectives.constants(), devices=chosen),
+                                                 jax.random.key(3))
+    assert jax.tree.map(lambda leaf: leaf.sharding, state) == before
+
+
 def assert_same_training(one, two, tolerance=1e-5):
     for report_one, report_two in zip(one[1], two[1], strict=True):
         flat = lambda report, name: report["images"][name].reshape(-1, 2)

@@ -3,7 +3,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import jax_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from dynjax.training.phase import join, keep_trained
 
@@ -133,7 +133,10 @@ def _critic_update(phase, state, real, fake):
 
 def replicate(tree, *, devices=None):
     """A copy of the tree on every local device, or on those given, with a leading axis of devices."""
-    return jax_utils.replicate(tree, devices)
+    devices = devices or jax.local_devices()
+    # Placed as a pmapped step places its results; jax_utils.replicate does not, and the step would be compiled twice.
+    sharding = NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec(AXIS))
+    return jax.tree.map(lambda leaf: jax.device_put(jnp.stack([jnp.asarray(leaf)] * len(devices)), sharding), tree)
 
 
 def unreplicate(tree):
