@@ -4,6 +4,7 @@ from dataclasses import field
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from flax.core.scope import DenyList
 from flax.errors import FlaxError
 
@@ -52,7 +53,8 @@ class _WithBlocks:
         tree["params"]["blocks"] = {}
         blocks = self._blocks()
         for block_key, (path, block) in zip(jax.random.split(key, len(blocks) or 1), blocks.items(), strict=False):
-            for name, collection in block.lazy_init(block_key, inputs[path]).items():
+            alpha = (jnp.zeros((), inputs[path].dtype),) if _sees_alpha(block) else ()
+            for name, collection in block.lazy_init(block_key, inputs[path], *alpha).items():
                 tree.setdefault(name, {}).setdefault("blocks", {})[path] = collection
         return tree
 
@@ -119,12 +121,14 @@ class _WithBlocks:
         def add(path, z):
             own = {name: tree["blocks"][path] for name, tree in variables.items() if path in tree.get("blocks", {})}
             own |= changed.get(path, {})
-            moved, updates = blocks[path].clone(parent=None, name=None).apply(own, z, rngs=block_rngs[path],
-                                                                              mutable=mutable)
+            block = blocks[path].clone(parent=None, name=None)
+            alpha = None if alphas is None else spread(alphas[path], z)
+            seen = (alpha,) if _sees_alpha(block) else ()
+            moved, updates = block.apply(own, z, *seen, rngs=block_rngs[path], mutable=mutable)
             if moved.shape != z.shape:
                 raise ValueError(f"the block at {path} made {moved.shape} of {z.shape}; wanted the same shape.")
             changed.setdefault(path, {}).update(updates)
-            step = moved if alphas is None else spread(alphas[path], moved) * moved
+            step = moved if alpha is None or seen else alpha * moved
             return z + step.astype(z.dtype)
 
         main_variables = {name: tree["main"] for name, tree in variables.items() if "main" in tree}
@@ -158,6 +162,11 @@ class _WithBlocks:
                              "make them with init, or with attach from a trained main network's.")
 
 
+def _sees_alpha(block):
+    """Whether a block takes alpha and gives all that is added, instead of psi(z)."""
+    return getattr(block, "sees_alpha", False)
+
+
 class DynamicNet(_WithBlocks, nn.Module):
     """A linen network with tuning-blocks between its modules: `apply(variables, x, alpha, *args, **kwargs)`.
 
@@ -174,6 +183,12 @@ class DynamicNet(_WithBlocks, nn.Module):
       before: {path: block}; the block changes the first argument of the module at that path, "res3" or
         "encoder/conv1". Before a residual block it moves both the branch and the shortcut.
       after: {path: block}; the block changes that module's result.
+
+    A block is any linen module, called as block(z); it gives psi(z), of z's shape. One with the class attribute
+    `sees_alpha = True`, such as DualTuningBlock, is called as block(z, alpha), where alpha is () or multiplies z
+    ([B, 1, ...] or [B, H, W, 1]), and gives all that is added to z. For `bake` the first kind has a method
+    scaled(params, factor), which gives the parameters of factor * psi(z), the second baked(params, alpha), which gives
+    (a block of the first kind, its parameters).
 
     Raises:
       ValueError: no module of such a path (with those there are), one path in both, alpha or tree of another form.
@@ -214,18 +229,25 @@ class DynamicNet(_WithBlocks, nn.Module):
           variables: this network's. alpha: () or (K,), or a dict by path of numbers.
 
         Raises:
-          ValueError: one alpha an image, or a block of your own without `scaled(params, factor)`.
+          ValueError: one alpha an image, or a block of your own without `scaled` or `baked`.
         """
         alphas = shared_block_alphas(alpha, tuple(self._blocks()))
         self._check_tree(variables["params"])
-        blocks = dict(variables["params"]["blocks"])
-        for path, block in self._blocks().items():
-            if not hasattr(block, "scaled"):
-                raise ValueError(f"the block at {path} is a {type(block).__name__} without a method scaled(params, "
-                                 "factor); wanted one that folds a factor into its last layer, as TuningBlock has it.")
-            blocks[path] = block.scaled(blocks[path], alphas[path])
-        module = BakedDynamicNet(self.main, before=self.before, after=self.after, parent=None)
-        return module, {**variables, "params": {**variables["params"], "blocks": blocks}}
+        params = dict(variables["params"]["blocks"])
+        places = {"before": dict(self.before), "after": dict(self.after)}
+        for blocks in places.values():
+            for path, block in blocks.items():
+                if _sees_alpha(block) and hasattr(block, "baked"):
+                    blocks[path], params[path] = block.baked(params[path], alphas[path])
+                elif not _sees_alpha(block) and hasattr(block, "scaled"):
+                    params[path] = block.scaled(params[path], alphas[path])
+                else:
+                    wanted = "baked(params, alpha)" if _sees_alpha(block) else "scaled(params, factor)"
+                    raise ValueError(f"the block at {path} is a {type(block).__name__} without a method {wanted}; "
+                                     "wanted one that folds alpha into its last layer, as TuningBlock and "
+                                     "DualTuningBlock have it.")
+        module = BakedDynamicNet(self.main, **places, parent=None)
+        return module, {**variables, "params": {**variables["params"], "blocks": params}}
 
 
 class BakedDynamicNet(_WithBlocks, nn.Module):

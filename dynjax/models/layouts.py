@@ -4,7 +4,7 @@ import dataclasses
 import flax.linen as nn
 import numpy as np
 
-from dynjax.dynamic import DynamicNet, TuningBlock
+from dynjax.dynamic import DualTuningBlock, DynamicNet, TuningBlock
 from dynjax.networks import (
     EDSR,
     DCGANDiscriminator,
@@ -194,9 +194,27 @@ def _tuning_block(net, arrays):
 @layouts_of(DynamicNet)
 def _dynamic_net(net, arrays):
     """Around any network with known names: its first layout as "main", the blocks numbered as they come."""
+    _check_parts(arrays)
     main = layouts(net.main, arrays)[0].below("main", "main")
     layers = dict(main.layers)
     for number, (path, block) in enumerate({**net.before, **net.after}.items()):
-        for part in layouts(block, arrays):
-            layers |= part.below(f"blocks/{path}", f"tuning_blocks.tuning_block{number}").layers
+        dual = isinstance(block, DualTuningBlock)
+        part = _tuning_block(block, arrays) if dual else layouts(block, arrays)
+        for side in ("lower", "higher") if dual else ("",):
+            ours, official = (f"/{side}", f"_{side}") if dual else ("", "")
+            layers |= part[0].below(f"blocks/{path}{ours}", f"tuning_blocks{official}.tuning_block{number}").layers
     return [dataclasses.replace(main, layers=layers, further=(0.0,))]
+
+
+def _check_parts(arrays):
+    """Tells files of one part of a Dynamic-Net apart from whole ones."""
+    tops = {name.split(".")[0] for name in arrays}
+    if tops and all(top.startswith("tuning_block") and top[-1:].isdigit() for top in tops):
+        raise ValueError(f"the source holds tuning-blocks alone ({', '.join(sorted(tops))}); wanted a whole network. "
+                         "Read it and the main network's with dynjax.files.read_arrays, put 'tuning_blocks.' (of a "
+                         "dual network 'tuning_blocks_lower.' or 'tuning_blocks_higher.') before the names of the one "
+                         "and 'main.' before those of the other, and give both in one dict.")
+    if tops and not any(top == "main" or top.startswith("tuning_blocks") for top in tops):
+        raise ValueError(f"the source holds no tuning-blocks ({', '.join(sorted(tops)[:4])}, ...); wanted a whole "
+                         "Dynamic-Net. Load a main network alone with pretrained.load(net.main, source) and put new "
+                         "blocks around it with net.attach.")

@@ -1,9 +1,19 @@
 """Official class names and constructor arguments, turned into our networks."""
 import difflib
 import inspect
+from collections.abc import Mapping
 
-from dynjax.dynamic import DynamicNet, TuningBlock
-from dynjax.networks import EDSR, JohnsonNet, Parameter, PatchCritic, StyleNet, UNet
+from dynjax.dynamic import DualTuningBlock, DynamicNet, TuningBlock
+from dynjax.networks import (
+    EDSR,
+    DCGANDiscriminator,
+    DCGANGenerator,
+    JohnsonNet,
+    Parameter,
+    PatchCritic,
+    StyleNet,
+    UNet,
+)
 from dynjax.networks.edsr import DIV2K_MEAN
 from dynjax.tunable import Tunable, TunableConv, TunableDense
 
@@ -27,9 +37,11 @@ def network(class_name, **arguments):
 
     Args:
       class_name: "EDSR" (BasicSR), "TunableEDSR", "TunableStyleNet", "TunableConv2d", "TunableDense",
-        "TunableParameter" (mindediting), "DynamicStyleTransfer" and its "MainNet" (Dynamic-Net; both take and give
-        images that are normalised by ImageNet's mean and deviation), "UnetGenerator" and "NLayerDiscriminator" (the
-        PyTorch port of pix2pix; norm_layer is "batch", "instance", or the norm's class as PyTorch prints it), ...
+        "TunableParameter" (mindediting); "DynamicStyleTransfer", "DynamicStyleTransferDual" and their "MainNet"
+        (Dynamic-Net; they take and give images that are normalised by ImageNet's mean and deviation), "DynamicDcGan",
+        its "MainNet" (with an argument of its own, such as ngf) and "Discriminator"; "UnetGenerator" and
+        "NLayerDiscriminator" (the PyTorch port of pix2pix; norm_layer is "batch", "instance", or the norm's class as
+        PyTorch prints it).
       arguments: as the official constructor has them.
 
     Raises:
@@ -113,13 +125,54 @@ def _tunable_parameter(shape, num_params=1, expand_params=1, mode="mlp"):
 
 
 @official("MainNet")
-def _main_net():
-    return JohnsonNet(space="imagenet")
+def _main_net(widths=None, z_size=None, out_size=None, ngf=None):
+    """Two official classes have this name; arguments of the generator of faces make it that one."""
+    generator = {"latent": z_size, "channels": out_size, "features": ngf}
+    given = {field: value for field, value in generator.items() if value is not None}
+    if given and widths is not None:
+        raise ValueError("MainNet got arguments of the style network (widths) and of the generator of faces (z_size, "
+                         "out_size, ngf); wanted those of one.")
+    return DCGANGenerator(**given) if given else JohnsonNet(space="imagenet", widths=_style_widths(widths))
 
 
+# `widths` is no argument of the original, whose widths are constants; descriptions of narrower runs have it.
 @official("DynamicStyleTransfer")
-def _dynamic_style_transfer():
-    return DynamicNet(_main_net(), before={path: TuningBlock() for path in ("res3", "deconv1", "deconv3")})
+def _dynamic_style_transfer(widths=None):
+    return _with_style_blocks(widths, TuningBlock())
+
+
+@official("DynamicStyleTransferDual")
+def _dynamic_style_transfer_dual(widths=None):
+    return _with_style_blocks(widths, DualTuningBlock())
+
+
+def _with_style_blocks(widths, block):
+    return DynamicNet(_main_net(widths), before=dict.fromkeys(("res3", "deconv1", "deconv3"), block))
+
+
+def _style_widths(widths):
+    """Channels after conv1, conv2, conv3 and the residual blocks, deconv1, deconv2; by name or in this order."""
+    names = ("conv1", "conv2", "res", "deconv1", "deconv2")
+    if widths is None:
+        return JohnsonNet.widths
+    if isinstance(widths, Mapping):
+        widths = [widths[name] for name in names] if set(widths) == set(names) else []
+    if len(widths) != len(names):
+        raise ValueError(f"widths has other entries than {', '.join(names)}; wanted one number for each, in a dict by "
+                         "these names or a list in this order.")
+    return tuple(widths)
+
+
+@official("DynamicDcGan")
+def _dynamic_dcgan(z_size=100, out_size=3, ngf=128):
+    # The original takes no arguments but gives its main network the defaults, which have these names.
+    return DynamicNet(_main_net(z_size=z_size, out_size=out_size, ngf=ngf),
+                      after={"layer2": TuningBlock(start="normal")})
+
+
+@official("Discriminator")
+def _discriminator(in_size=3, ndf=128):
+    return DCGANDiscriminator(features=ndf, sigmoid=True)
 
 
 @official("UnetGenerator")
