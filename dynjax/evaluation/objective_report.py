@@ -71,10 +71,10 @@ def objective_table(space, plane):
     for kind, name, alpha, share, values in _points(space, lambda points: points.mean(1)):
         if kind != "grid":
             columns = _alpha_columns(space, alpha).values()
-            cells.append([kind, name or "", *("" if number is None else f"{_tidy(number):.3g}" for number in columns),
+            cells.append([kind, name or "", *("" if number is None else f"{tidy(number):.3g}" for number in columns),
                           "" if share is None else f"{share:.2f}", *(f"{value:.4g}" for value in values)])
     found = figures(space, plane)
-    parts = [_conventions(space, plane), _aligned(cells, left=2), *_figure_tables(space, plane, found)]
+    parts = [_conventions(space, plane), aligned(cells, left=2), *_figure_tables(space, plane, found)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -126,25 +126,25 @@ def _conventions(space, plane):
 def _figure_tables(space, plane, found):
     """One table, or sentence, for each figure there is."""
     if found["monotonicity"]:
-        rows = [[name, *(_correlation(row[key]) for key in ("means", "median", "weakest"))]
+        rows = [[name, *(correlation_text(row[key]) for key in ("means", "median", "weakest"))]
                 for name, row in found["monotonicity"].items()]
         yield ("Rank correlation (Spearman) of each objective along the curve: 1 only rises, -1 only falls.\n\n"
-               + _aligned([["objective", "of the means", "median picture", "weakest picture"], *rows]))
+               + aligned([["objective", "of the means", "median picture", "weakest picture"], *rows]))
     if found["fixed"]:
-        rows = [[name, f"{row['distance']:.3f}", *(f"{_tidy(number):.3f}" for number in row["nearest"])]
+        rows = [[name, f"{row['distance']:.3f}", *(f"{tidy(number):.3f}" for number in row["nearest"])]
                 for name, row in found["fixed"].items()]
         inverse = "" if found["inverse"] is None else (
-            " Rank correlation of that place with the order of the networks: " + _correlation(found["inverse"]) + ".")
+            f" Rank correlation of that place with the order of the networks: {correlation_text(found['inverse'])}.")
         yield (f"Distance of each fixed network to the curve, which is {found['length']:.3f} long, and alpha at the "
                f"nearest place.{inverse}\n\n"
-               + _aligned([["fixed network", "distance", *(f"alpha {name}" for name in space.alpha)], *rows]))
+               + aligned([["fixed network", "distance", *(f"alpha {name}" for name in space.alpha)], *rows]))
     if found["hypervolume"]:
         rows = [[name, f"{share:.4f}"] for name, share in found["hypervolume"].items()]
         yield ("Hypervolume: the share that is dominated of the rectangle between the best and the worst corner of all "
-               "of these; higher is better.\n\n" + _aligned([["front", "hypervolume"], *rows]))
+               "of these; higher is better.\n\n" + aligned([["front", "hypervolume"], *rows]))
         rows = [[name, *map(str, turns.values())] for name, turns in found["turns"].items()]
         yield ("How often a blend's means turn from rising to falling or back.\n\n"
-               + _aligned([["blend", *space.objectives], *rows]))
+               + aligned([["blend", *space.objectives], *rows]))
     if found["area"]:
         curve, grid = found["area"]["curve"], found["area"]["grid"]
         times = f", {grid / curve:.2f} times as much" if curve > 0 else ""
@@ -152,16 +152,16 @@ def _figure_tables(space, plane, found):
                f"{grid:.4f}{times}.")
 
 
-def _tidy(number):
+def tidy(number):
     """Without what rounding leaves of a zero, such as -2.8e-17."""
     return round(float(number), 6) + 0.0
 
 
-def _correlation(value):
+def correlation_text(value):
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 
-def _aligned(cells, left=1):
+def aligned(cells, left=1):
     """Markdown whose columns are aligned in a terminal too, the first `left` ones to the left."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rule = ["-" * width if index < left else "-" * (width - 1) + ":" for index, width in enumerate(widths)]

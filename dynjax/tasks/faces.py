@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dynjax.data.face_measures import measure_hair, measure_smile
 from dynjax.tasks.task import Task
 
 
@@ -17,6 +18,7 @@ class Faces(Task):
     """
     latent: int = 100
     has_target = False
+    generates = True
 
     def example(self, images, keys):
         """Pictures [B, H, W, C] in [0, 1] to {"input": noise [B, latent], "target": the pictures, for the critic}."""
@@ -34,6 +36,10 @@ class Faces(Task):
     def answer(self, output, example):
         """From the generator's [-1, 1] to [0, 1]."""
         return (output + 1) / 2
+
+    def measures(self, source):
+        """Hair colour and smile of drawn faces; nothing is known of others, whose hair and mouth lie elsewhere."""
+        return {"hair": measure_hair, "smile": measure_smile} if source == "drawn-faces" else {}
 
     def critic_view(self, pictures):
         """Critics of this family see [-1, 1]."""

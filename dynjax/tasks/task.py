@@ -9,11 +9,13 @@ class Task:
       upscale: output pixels per input pixel along each side.
       border: rows and columns cut off each side before PSNR and SSIM.
       has_target: whether there is one right answer, so that PSNR and its like mean something.
+      generates: whether pictures come from noise alone, so that evaluation needs no pictures.
     """
     multiple = 1
     upscale = 1
     border = 0
     has_target = True
+    generates = False
 
     def example(self, images, keys):
         """Training examples on the device.
@@ -42,6 +44,11 @@ class Task:
     def answer(self, output, example):
         """The pictures [B, H, W, C], nominally in [0, 1], that the network's output stands for."""
         return output
+
+    def measures(self, source):
+        """What can be measured of answers like the pictures of `source` (as open_source takes it), where the task
+        generates: {name: f(pictures [B, H, W, C] in [0, 1]) -> [B]}."""
+        return {}
 
     def loss_view(self, pictures):
         """The part of answers or targets [B, H, W, C] that the objectives compare."""

@@ -5,6 +5,7 @@ from dynjax import evaluation, models
 from dynjax.data import evaluation_images
 from dynjax.dynamic import DynamicNet
 from dynjax.training.build import build
+from dynjax.training.measure_attributes import measure_attributes_of
 from dynjax.training.measure_objectives import measure_objectives_of
 from dynjax.training.workdir import default_workdir
 from dynjax.tunable import Tunable
@@ -17,7 +18,8 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     Args:
       config: as configs/*.py give it; names the task and the evaluation pictures.
       workdir: the run's folder, as for train. model: a model file; the run's by default.
-      data: pictures to use instead of the config's, such as "folder:PATH". alphas: points along each edge of the grid.
+      data: pictures to use instead of the config's, such as "folder:PATH"; where the task makes its own from noise
+        none are read, and this says what kind they are of. alphas: points along each edge of the grid.
       out: folder for the results; WORKDIR/evaluation by default. niqe: file of pristine statistics, for NIQE.
       objectives: measure in the space of the objectives instead of against targets; always so for tasks without one
         right answer. grid: points an alpha number for a grid over all combinations there. fixed: model files of
@@ -38,8 +40,14 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
         raise ValueError(f"{path} holds a {type(net).__name__}; wanted a {wanted.__name__}, as train.py saves for this "
                          "config.")
     count = config.evaluation.alphas if alphas is None else alphas
-    source = experiment.evaluation_source(data)
     out = Path(out or workdir / "evaluation")
+    if experiment.task.generates:
+        if objectives or grid or fixed or niqe:
+            raise ValueError("this task makes pictures from noise, which have no target and no fixed network to be "
+                             "compared with; leave out --objectives, --grid, --fixed and --niqe.")
+        measure_attributes_of(experiment, net, variables, alphas=count, out=out, source=data)
+        return
+    source = experiment.evaluation_source(data)
     if objectives or not experiment.task.has_target:
         measure_objectives_of(experiment, net, variables, source, alphas=count, out=out, grid=grid, fixed=fixed)
         return

@@ -23,7 +23,7 @@ def measure_objectives_of(experiment, net, variables, source, *, alphas, out, gr
       ValueError: a file that holds no ordinary network, no objective that can be measured.
     """
     settings = experiment.config.evaluation
-    points, labels, trained = _points(experiment, net, alphas)
+    points, labels, trained = points_of_curve(experiment, net, alphas)
     ends = (points[0], points[-1]) if isinstance(net, Tunable) else trained
     others = dict(map(_ordinary, fixed))
     blends = {"blend of the ends": ends}
@@ -45,7 +45,7 @@ def measure_objectives_of(experiment, net, variables, source, *, alphas, out, gr
     print(f"Written to {out}: objectives.csv, objectives.md, objectives.png, rows.png.")
 
 
-def _points(experiment, net, count):
+def points_of_curve(experiment, net, count):
     """(points [A, K] of the curve, a label for each, the lowest and highest alpha that was trained)."""
     points = experiment.points(count)
     if isinstance(net, DynamicNet):
