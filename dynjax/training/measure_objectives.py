@@ -73,12 +73,16 @@ def _measurable(experiment):
 
 
 def _ordinary(text):
-    """(name, (network, variables)) of PATH or NAME=PATH."""
-    name, _, path = text.rpartition("=")
-    path = Path(path)
-    if not path.exists():
-        raise ValueError(f"there is no model {path}; train one with a preset such as fixed, and name it with --fixed.")
-    net, variables = models.load(path)
+    """(name, (network, variables)) of PATH or NAME=PATH; the folder of a run stands for its model."""
+    name, _, place = text.rpartition("=")
+    path = Path(place) / "model.safetensors" if place and Path(place).is_dir() else Path(place)
+    if not path.is_file():
+        raise ValueError(f"--fixed names {text!r}, but there is no file {place and str(path)!r}; "
+                         "wanted PATH or NAME=PATH of a model file, such as train.py leaves with the preset fixed.")
+    try:
+        net, variables = models.load(path)
+    except ValueError as error:
+        raise ValueError(f"--fixed names {text!r}, which is no model: {error}") from None
     if isinstance(net, (Tunable, DynamicNet)):
         raise ValueError(f"{path} holds a {type(net).__name__}; wanted an ordinary network to compare with, such as "
                          "the preset fixed makes, or a baked one.")

@@ -1,0 +1,39 @@
+"""What is put beside a tuned network from the command line: model files of ordinary networks."""
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import dynjax
+from dynjax.training.measure_objectives import _ordinary
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run's folder with an ordinary network, beside files that are no models and one that takes alpha."""
+    net, x = dynjax.networks.EDSR(features=4, blocks=1), np.zeros((1, 8, 8, 3), np.float32)
+    (tmp_path / "light").mkdir()
+    dynjax.save(tmp_path / "light" / "model.safetensors", net, net.init(jax.random.key(0), x))
+    tunable = dynjax.Tunable(net, alpha=("a", "b"))
+    dynjax.save(tmp_path / "tunable.safetensors", tunable, tunable.init(jax.random.key(0), x, np.ones(2)))
+    Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+def test_a_network_is_named_by_the_user_by_its_run_or_by_its_file(run):
+    for text, name in ((f"2e4={run}/light/model.safetensors", "2e4"), (f"{run}/light/model.safetensors", "light"),
+                       (f"{run}/light", "light"), (f"a={run}/light", "a")):
+        found, (net, variables) = _ordinary(text)
+        assert found == name and net == dynjax.networks.EDSR(features=4, blocks=1) and "params" in variables
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("a=nowhere.safetensors", "there is no file .*nowhere.safetensors.; wanted PATH or NAME=PATH"),
+    ("a=empty", "there is no file .*empty/model.safetensors"), ("a=", "there is no file ''"),
+    ("a=picture.png", "--fixed names .*picture.png', which is no model: .*cannot be read as safetensors"),
+    ("a=tunable.safetensors", "holds a Tunable; wanted an ordinary network")])
+def test_what_is_no_ordinary_network_is_told(run, monkeypatch, name, said):
+    monkeypatch.chdir(run)
+    with pytest.raises(ValueError, match=said):
+        _ordinary(name)
