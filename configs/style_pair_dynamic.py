@@ -19,8 +19,8 @@ def get_config(preset="default"):
     if preset not in PRESETS:
         raise ValueError(f"preset is {preset!r}; wanted one of {', '.join(PRESETS)}.")
     config = style_level_dynamic.get_config(preset)
-    size = config.objectives.style.terms.gram.size
-    style = lambda picture: dict(weight=0.0, terms=dict(gram=dict(scale=1.0, picture=picture, size=size)))
+    gram = config.objectives.style.terms.gram
+    style = lambda picture: dict(weight=0.0, terms=dict(gram=dict(gram, picture=picture)))
     config.name = "style_pair_dynamic"
     config.objectives = ConfigDict(dict(content=config.objectives.content, first=style("drawn:strokes"),
                                         second=style("drawn:waves")))

@@ -19,7 +19,8 @@ def get_config(preset="default"):
         raise ValueError(f"preset is {preset!r}; wanted one of {', '.join(PRESETS)}.")
     config = style_level_dynamic.get_config(preset)
     coarse, fine = (512, 256) if preset == "paper" else (48, 32) if preset == "smoke" else (384, 128)
-    style = lambda size: dict(weight=0.0, terms=dict(gram=dict(scale=1.0, picture="drawn:mosaic", size=size)))
+    gram = config.objectives.style.terms.gram
+    style = lambda size: dict(weight=0.0, terms=dict(gram=dict(gram, size=size)))
     config.name = "style_scale_dynamic"
     config.objectives = ConfigDict(dict(content=config.objectives.content, coarse=style(coarse), fine=style(fine)))
     config.phases.main.objectives = ConfigDict(dict(coarse=dict(weight=5e5), fine=dict(weight=0.0)))

@@ -27,7 +27,7 @@ def get_config(preset="default"):
         alpha=dict(names=STYLES, sampler="simplex", stretch=0.35, group_size=2),
         objectives={name: objective(name) for name in STYLES},
         critic=dict(name="", learning_rate=1e-4),
-        data=dict(source="samples", split="train", patch_size=96, crops_per_image=1, flips=True,
+        data=dict(source="samples", split="train", patch_size=64, crops_per_image=1, flips=True,
                   scales=(1.0, 0.7, 0.5), permute_channels=False, cache="auto", threads=2),
         evaluation=dict(source="samples", split="test", size=160, alphas=3, axes=STYLES[:2]),
         batch_size=4, steps=900, average_decay=0.0, bfloat16=False,
