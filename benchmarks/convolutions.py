@@ -1,0 +1,66 @@
+"""Transposed convolutions as dynjax.ConvTranspose has them, against those of an input with zeros between its rows.
+
+    python3 benchmarks/convolutions.py
+
+Prints, for the layers of DCGAN and of pix2pix's U-Net, the milliseconds of a call and of its gradient (by input and
+kernel) in both forms, and their ratio. The two take turns and the best of several calls counts, so that the ratio holds
+on a busy machine too.
+"""
+import time
+
+import jax
+import jax.numpy as jnp
+
+from dynjax.networks import ConvTranspose
+
+# Name, batch, side, channels in, channels out, strides, padding; kernels are 4x4.
+LAYERS = (
+    ("DCGAN layer0", 16, 1, 100, 1024, 1, 0), ("DCGAN layer1", 16, 4, 512, 256, 2, 1),
+    ("DCGAN layer3", 16, 16, 128, 64, 2, 1), ("DCGAN layer4", 16, 32, 64, 3, 2, 1),
+    ("U-Net up1", 4, 1, 512, 512, 2, 1), ("U-Net up4", 4, 8, 512, 128, 2, 1), ("U-Net up6", 4, 32, 128, 32, 2, 1),
+    ("U-Net up7", 4, 64, 64, 3, 2, 1))
+CALLS = 7
+
+
+def with_zeros(x, kernel, strides, padding):
+    """The usual form: an ordinary convolution of the input with zeros between its rows and columns."""
+    pads = [(side - 1 - padding,) * 2 for side in kernel.shape[:2]]
+    return jax.lax.conv_general_dilated(x, kernel[::-1, ::-1], (1, 1), pads, lhs_dilation=(strides, strides),
+                                        dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def energy(form):
+    """A scalar of a form's result, to differentiate."""
+    return lambda x, kernel: jnp.square(form(x, kernel)).sum()
+
+
+def fastest(functions, *inputs):
+    """Milliseconds of each function, the best of several calls in turn."""
+    for function in functions:
+        jax.block_until_ready(function(*inputs))
+    times = [float("inf")] * len(functions)
+    for _ in range(CALLS):
+        for index, function in enumerate(functions):
+            start = time.perf_counter()
+            jax.block_until_ready(function(*inputs))
+            times[index] = min(times[index], 1e3 * (time.perf_counter() - start))
+    return times
+
+
+def main():
+    print(f"{'layer':14}{'call':>10}{'zeros':>10}{'ratio':>8}{'gradient':>12}{'zeros':>10}{'ratio':>8}")
+    for name, batch, side, channels, features, strides, padding in LAYERS:
+        layer = ConvTranspose(features, 4, strides=strides, padding=padding, use_bias=False)
+        x = jax.random.normal(jax.random.key(0), (batch, side, side, channels))
+        kernel = jax.random.normal(jax.random.key(1), (4, 4, channels, features))
+        forms = (lambda x, kernel, layer=layer: layer.apply({"params": {"kernel": kernel}}, x),
+                 lambda x, kernel, s=strides, p=padding: with_zeros(x, kernel, s, p))
+        calls = fastest([jax.jit(form) for form in forms], x, kernel)
+        gradients = fastest([jax.jit(jax.grad(energy(form), argnums=(0, 1))) for form in forms], x, kernel)
+        ours, zeros = zip(calls, gradients, strict=True)
+        print(f"{name:14}{ours[0]:10.1f}{zeros[0]:10.1f}{zeros[0] / ours[0]:8.1f}"
+              f"{ours[1]:12.1f}{zeros[1]:10.1f}{zeros[1] / ours[1]:8.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
