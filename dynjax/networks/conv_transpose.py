@@ -6,6 +6,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+FEW = 32   # channels below which copying what every tap sees costs more than the product saves
+
 
 class ConvTranspose(nn.Module):
     """Transposed convolution, [B, H, W, C] -> [B, H', W', features], H' = (H - 1) s - 2 p + k + output_padding.
@@ -55,21 +57,26 @@ class ConvTranspose(nn.Module):
 
 
 def _by_phases(x, kernel, *, strides, padding, output_padding):
-    """The same as a matrix product, whose columns are the s x s pixels of the result between two of the input.
+    """The same without zeros between the pixels: the s x s pixels of the result between two of the input are channels.
 
-    Row s q + a of the full result reads the kernel's rows a, a + s, a + 2 s, ... alone. On CPUs this is twice as fast
-    as a convolution of the input with zeros between its pixels, and its gradient seven times (16 x 8 x 8 x 512 pixels
-    to 256 channels, kernel 4, stride 2); an ordinary convolution in its place has a gradient that is slower still.
+    Row s q + a of the full result reads the kernel's rows a, a + s, a + 2 s, ... alone. A matrix product where these
+    channels are many, else an ordinary convolution; on CPUs the gradient is many times as fast as that of the form with
+    zeros (benchmarks/convolutions.py). Padded outside: a convolution that pads itself has a slow kernel gradient.
     """
     (batch, height, width, channels), (rows, columns, _, features), (down, across) = x.shape, kernel.shape, strides
     taps = -(-rows // down), -(-columns // across)
     kernel = jnp.pad(kernel, ((0, taps[0] * down - rows), (0, taps[1] * across - columns), (0, 0), (0, 0)))
     kernel = kernel.reshape(taps[0], down, taps[1], across, channels, features).transpose(0, 2, 4, 1, 3, 5)
-    kernel = kernel[::-1, ::-1].reshape(-1, down * across * features)
+    kernel = kernel[::-1, ::-1].reshape(*taps, channels, down * across * features)
     size = height + taps[0] - 1, width + taps[1] - 1
     x = jnp.pad(x, ((0, 0), *((tap - 1,) * 2 for tap in taps), (0, 0)))
-    shifted = [x[:, row:row + size[0], column:column + size[1]] for row in range(taps[0]) for column in range(taps[1])]
-    y = jnp.concatenate(shifted, axis=-1) @ kernel
+    if kernel.shape[-1] < FEW:
+        y = jax.lax.conv_general_dilated(x, kernel, window_strides=(1, 1), padding="VALID",
+                                         dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    else:
+        shifted = [x[:, row:row + size[0], column:column + size[1]] for row in range(taps[0])
+                   for column in range(taps[1])]
+        y = jnp.concatenate(shifted, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
     y = y.reshape(batch, *size, down, across, features)
     y = y.transpose(0, 1, 3, 2, 4, 5).reshape(batch, down * y.shape[1], across * y.shape[2], features)
     sides = [(side - 1) * s - 2 * p + k + extra for side, s, p, k, extra in zip(
