@@ -1,6 +1,8 @@
 """Tables, plots and contact sheets over a grid of alpha; the space of the objectives; attributes of what is made."""
 from dynjax.evaluation.attribute_report import report_attributes
 from dynjax.evaluation.attributes import Attributes, attribute_figures, measure_attributes
+from dynjax.evaluation.choice import Choice, Curves, choose_alpha, metric_curves
+from dynjax.evaluation.choice_report import report_choice
 from dynjax.evaluation.fronts import (
     convex_area,
     distance_to_curve,
@@ -22,9 +24,9 @@ from dynjax.evaluation.rows import picture_rows
 from dynjax.evaluation.sheet import alpha_row, alpha_rows, contact_sheet
 from dynjax.evaluation.tables import conventions, format_table, mean_rows, write_csv
 
-__all__ = ["Attributes", "Measurement", "ObjectiveSpace", "Picture", "Plane", "Points", "Product", "alpha_points",
-           "alpha_row", "alpha_rows", "attribute_figures", "contact_sheet", "conventions", "convex_area",
-           "distance_to_curve", "evaluate", "figures", "format_table", "hypervolume", "mean_rows", "measure",
-           "measure_attributes", "measure_objectives", "monotonicity", "nearest_alpha", "objective_plane",
-           "picture_rows", "plot_objectives", "plot_tradeoff", "product_grid", "report_attributes",
-           "report_objectives", "sign_changes", "write_csv"]
+__all__ = ["Attributes", "Choice", "Curves", "Measurement", "ObjectiveSpace", "Picture", "Plane", "Points", "Product",
+           "alpha_points", "alpha_row", "alpha_rows", "attribute_figures", "choose_alpha", "contact_sheet",
+           "conventions", "convex_area", "distance_to_curve", "evaluate", "figures", "format_table", "hypervolume",
+           "mean_rows", "measure", "measure_attributes", "measure_objectives", "metric_curves", "monotonicity",
+           "nearest_alpha", "objective_plane", "picture_rows", "plot_objectives", "plot_tradeoff", "product_grid",
+           "report_attributes", "report_choice", "report_objectives", "sign_changes", "write_csv"]

@@ -1,12 +1,15 @@
 """The columns of every table: names in the files, titles for readers, which direction is better."""
 
 TITLES = {
-    "psnr_rgb": "PSNR RGB", "psnr_y": "PSNR Y", "ssim_rgb": "SSIM RGB", "ssim_y": "SSIM Y",
+    "l1": "L1",     "psnr_rgb": "PSNR RGB", "psnr_y": "PSNR Y", "ssim_rgb": "SSIM RGB", "ssim_y": "SSIM Y",
     "lpips_alex": "LPIPS AlexNet", "lpips_vgg": "LPIPS VGG", "niqe": "NIQE",
+    "sharpness": "sharpness",
 }
-DECIMALS = {"psnr_rgb": 2, "psnr_y": 2, "niqe": 2}
+DECIMALS = {"psnr_rgb": 2, "psnr_y": 2, "niqe": 2, "sharpness": 3}
 OTHER_DECIMALS = 4
+HIGHER_IS_BETTER = ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y")
 ALPHA = "alpha_"
+ALL_BLOCKS = "all blocks"
 
 
 def alpha_names(tunable, points):
@@ -18,8 +21,14 @@ def alpha_names(tunable, points):
 
 
 def alpha_of(row):
-    """The point of alpha of a row, {name: number}; empty for a baseline."""
-    return {key[len(ALPHA):]: value for key, value in row.items() if key.startswith(ALPHA) and value is not None}
+    """The point of alpha of a row, {name: number}; empty for a baseline.
+
+    Where several numbers have no names (they are blocks') and are equal, it is one number of "all blocks".
+    """
+    point = {key[len(ALPHA):]: value for key, value in row.items() if key.startswith(ALPHA) and value is not None}
+    if len(point) > 1 and all(name.isdigit() for name in point) and len(set(point.values())) == 1:
+        return {ALL_BLOCKS: point["0"]}
+    return point
 
 
 def metrics_of(rows):
@@ -39,4 +48,4 @@ def value_text(metric, value):
 
 def point_text(point):
     """A point of alpha for a reader: "fidelity 0.75, perceptual 0.25"."""
-    return ", ".join(f"{name} {value:.2f}" for name, value in point.items())
+    return ", ".join(f"{'alpha' if name == ALL_BLOCKS else name} {value:.2f}" for name, value in point.items())

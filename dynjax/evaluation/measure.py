@@ -39,8 +39,8 @@ class Measurement:
 
     Attributes:
       rows: one dict for every picture and method: "image", "method" ("tunable", or a baseline's name), "alpha_<name>"
-        (None for a baseline), "psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg", and "niqe" where
-        statistics were given.
+        (None for a baseline), the task's metrics ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex",
+        "lpips_vgg" for most), and "niqe" where statistics were given.
       kept: the first pictures, as Picture.
       left_out: names of the pictures that could not be read or that the task could not use, such as too small ones.
       padded: names of the pictures whose input was padded, past the first few sizes.
@@ -105,7 +105,7 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
         points = [(method, {}) for method in baselines]
         points += [(METHOD, dict(zip(names, map(float, alpha), strict=True))) for alpha in alphas]
         values = quality([*baselines.values(), *outputs], example["target"], border=task.border, name=name,
-                         niqe_statistics=niqe_statistics)
+                         niqe_statistics=niqe_statistics, wanted=task.metrics, view=task.loss_view)
         rows = [{"image": name, "method": method, **{ALPHA + key: point.get(key) for key in names}, **measured}
                 for (method, point), measured in zip(points, values, strict=True)]
         found.rows.extend(rows)

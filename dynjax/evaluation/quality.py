@@ -8,12 +8,16 @@ from dynjax import metrics
 log = logging.getLogger("dynjax.evaluation")
 
 
-def quality(results, target, *, border, name, niqe_statistics=None):
+METRICS = ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg")
+
+
+def quality(results, target, *, border, name, niqe_statistics=None, wanted=METRICS, view=None):
     """Measures several results for one picture against it.
 
-    PSNR and SSIM on RGB and on Y without `border` pixels on every side, LPIPS and NIQE on the whole picture; all after
-    rounding to 8 bits. Grey pictures are measured as RGB with three equal channels. A metric that needs a larger
-    picture is NaN; one warning of the logger "dynjax.evaluation" names all such metrics of a picture.
+    PSNR and SSIM on RGB and on Y, L1 and sharpness without `border` pixels on every side, LPIPS and NIQE on the whole
+    picture; all after rounding to 8 bits. Sharpness is the Laplacian's energy divided by the target's. Grey pictures
+    are measured as RGB with three equal channels. A metric that needs a larger picture is NaN; one warning of the
+    logger "dynjax.evaluation" names all such metrics of a picture.
 
     LPIPS takes nearly all of the time; it looks at the target once for all results.
 
@@ -23,24 +27,30 @@ def quality(results, target, *, border, name, niqe_statistics=None):
       border: pixels left out on every side.
       name: of the picture, for warnings.
       niqe_statistics: file of pristine statistics; without one there is no NIQE.
+      wanted: names of METRICS, "l1" and "sharpness", in the order of the result.
+      view: pictures [B, H, W, 3] -> the part of them that all but LPIPS and NIQE look at; None is all.
 
     Returns:
-      A times {"psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg"[, "niqe"]: float}.
+      A times {each name of `wanted`[, "niqe"]: float}.
     """
     results = np.stack([_eight_bit_rgb(result) for result in results])
     target = _eight_bit_rgb(target)[None]
-    one_by_one = lambda metric: lambda: [value for result in results for value in metric(result[None])]
+    seen, seen_target = (results, target) if view is None else map(np.asarray, (view(results), view(target)))
+    one_by_one = lambda metric, pictures=seen: lambda: [value for result in pictures for value in metric(result[None])]
     cut = dict(border=border, quantize=True)
     columns = {
-        "psnr_rgb": one_by_one(lambda result: metrics.psnr(result, target, channel="rgb", **cut)),
-        "psnr_y": one_by_one(lambda result: metrics.psnr(result, target, channel="y", **cut)),
-        "ssim_rgb": one_by_one(lambda result: metrics.ssim(result, target, channel="rgb", **cut)),
-        "ssim_y": one_by_one(lambda result: metrics.ssim(result, target, channel="y", **cut)),
+        "l1": one_by_one(lambda result: metrics.l1(result, seen_target, **cut)),
+        "psnr_rgb": one_by_one(lambda result: metrics.psnr(result, seen_target, channel="rgb", **cut)),
+        "psnr_y": one_by_one(lambda result: metrics.psnr(result, seen_target, channel="y", **cut)),
+        "ssim_rgb": one_by_one(lambda result: metrics.ssim(result, seen_target, channel="rgb", **cut)),
+        "ssim_y": one_by_one(lambda result: metrics.ssim(result, seen_target, channel="y", **cut)),
         "lpips_alex": lambda: metrics.lpips(results, target, net="alex"),
         "lpips_vgg": lambda: metrics.lpips(results, target, net="vgg"),
+        "sharpness": one_by_one(lambda result: _sharpness(result, seen_target, cut)),
     }
+    columns = {metric: columns[metric] for metric in wanted}
     if niqe_statistics is not None:
-        columns["niqe"] = one_by_one(lambda result: metrics.niqe(result, statistics=niqe_statistics))
+        columns["niqe"] = one_by_one(lambda result: metrics.niqe(result, statistics=niqe_statistics), results)
     reasons = {}   # {why there is no value: metrics}
     columns = {metric: _values(compute, metric, len(results), reasons) for metric, compute in columns.items()}
     if reasons:
@@ -67,6 +77,14 @@ def check_statistics(niqe_statistics):
 def _eight_bit_rgb(image):
     image = np.round(np.clip(np.asarray(image, np.float32), 0, 1) * 255) / np.float32(255)
     return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
+
+
+def _sharpness(result, target, cut):
+    """The Laplacian's energy beside the target's."""
+    energy, wanted = (metrics.laplacian_energy(picture, **cut) for picture in (result, target))
+    if not wanted.all():
+        raise ValueError("the target is flat, and nothing is as sharp as that")
+    return energy / wanted
 
 
 def _values(compute, metric, count, reasons):

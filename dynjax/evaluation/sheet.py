@@ -1,7 +1,7 @@
 """Contact sheets: pictures side by side with labels, as PNG."""
 import numpy as np
 
-from dynjax.evaluation.columns import alpha_of, point_text, value_text
+from dynjax.evaluation.columns import TITLES, alpha_of, metrics_of, point_text, value_text
 from dynjax.files import write_png
 
 CROP, CELL, GAP, FONT_SIZE = 128, 256, 10, 14
@@ -61,9 +61,10 @@ def alpha_rows(rows, path):
 
 
 def _label(row):
-    text = {metric: value_text(metric, row[metric]) for metric in ("psnr_rgb", "lpips_alex", "lpips_vgg")}
-    return [point_text(alpha_of(row)) or row["method"], f"PSNR {text['psnr_rgb']} dB",
-            f"LPIPS {text['lpips_alex']} AlexNet", f"LPIPS {text['lpips_vgg']} VGG"]
+    text = {metric: value_text(metric, row[metric]) for metric in metrics_of([row])}
+    lines = [point_text(alpha_of(row)) or row["method"], f"PSNR {text['psnr_rgb']} dB",
+             f"LPIPS {text['lpips_alex']} AlexNet", f"LPIPS {text['lpips_vgg']} VGG"]
+    return lines + [f"{TITLES[metric]} {text[metric]}" for metric in ("l1", "sharpness") if metric in text]
 
 
 def _middle(image, crop, multiple):

@@ -3,7 +3,7 @@ import csv
 import io
 import math
 
-from dynjax.evaluation.columns import ALPHA, TITLES, in_words, metrics_of, value_text
+from dynjax.evaluation.columns import ALL_BLOCKS, ALPHA, TITLES, alpha_of, in_words, metrics_of, value_text
 from dynjax.files import write_atomically
 
 
@@ -38,28 +38,36 @@ def write_csv(rows, path):
     write_atomically(path, text.getvalue().encode())
 
 
-def conventions(rows, *, border, padded=(), left_out=()):
+def conventions(rows, *, border, padded=(), left_out=(), judged=""):
     """The sentences above a table: how its numbers were made and which direction is better.
 
     Args:
       rows: as `measure` gives them. border: the task's. padded, left_out: names of pictures, as a Measurement has them.
+      judged: what PSNR and SSIM look at, in words, where it is not the whole picture.
     """
+    metrics = metrics_of(rows)
+    on_y = " and on Y of BT.601 (16 to 235)" if "psnr_y" in metrics else ""
+    region = f" of {judged}" if judged else ""
     pictures = len({row["image"] for row in rows})
     all_pictures = in_words(pictures)
     several = "the values of one picture" if pictures == 1 else f"means of the values of each of {pictures} pictures"
     lines = [
         f"The numbers are {several}; grid.csv has every picture.",
-        f"PSNR (dB) and SSIM, higher is better: results rounded to 8 bits, {border} pixels cut off every side; on RGB "
-        "(SSIM: mean of the three channels) and on Y of BT.601 (16 to 235).",
+        f"PSNR (dB) and SSIM, higher is better{region and ','}{region}: results rounded to 8 bits, {border} pixels cut "
+        f"off every side; on RGB (SSIM: mean of the three channels){on_y}.",
         "LPIPS 0.1 with AlexNet and with VGG16, lower is better: whole pictures, rounded to 8 bits.",
         "NIQE, lower is better: on Y, whole pictures, rounded to 8 bits." if "niqe" in rows[0] else
         "There is no NIQE: it needs a file of pristine statistics (niqe_pris_params.npz); name one with --niqe.",
     ]
+    if "l1" in metrics:
+        lines.append(f"L1, lower is better: mean absolute difference{region}, on the scale 0 to 1.")
+    if "sharpness" in metrics:
+        lines.append(f"Sharpness: mean squared Laplacian{region} divided by the target's; 1 is as sharp as the target.")
     if padded:
         lines.append(f"The inputs of {len(padded)} of {all_pictures}, those past the first few sizes, were "
                      "extended at the bottom and right by their mirror image to one of a few sizes, and the results "
                      "cut back.")
-    for metric in metrics_of(rows):
+    for metric in metrics:
         missing = {row["image"] for row in rows if math.isnan(row[metric])}
         if missing:
             lines.append(f"{TITLES[metric]} has no value for {len(missing)} of {all_pictures} ({_some(missing)}), "
@@ -83,8 +91,11 @@ def format_table(means, header=()):
       The text, ending in a newline.
     """
     alphas = [key for key in means[0] if key.startswith(ALPHA)]
+    common = all(set(alpha_of(row)) in ({ALL_BLOCKS}, set()) for row in means)
+    alphas = alphas[:1] if common else alphas
     metrics = metrics_of(means)
-    cells = [["method", *(f"alpha {key[len(ALPHA):]}" for key in alphas), *(TITLES[metric] for metric in metrics)]]
+    heads = ["alpha"] if common else [f"alpha {key[len(ALPHA):]}" for key in alphas]
+    cells = [["method", *heads, *(TITLES[metric] for metric in metrics)]]
     for row in means:
         cells.append([row["method"], *("" if row[key] is None else f"{row[key]:.3g}" for key in alphas),
                       *(value_text(metric, row[metric]) for metric in metrics)])

@@ -1,7 +1,10 @@
 """Image quality, a batch in and one value an image out."""
+from dynjax.metrics.l1 import l1
 from dynjax.metrics.lpips import lpips, lpips_distance, lpips_map, lpips_terms, lpips_weights
 from dynjax.metrics.niqe import niqe
 from dynjax.metrics.psnr import psnr, psnrb
+from dynjax.metrics.sharpness import laplacian_energy
 from dynjax.metrics.ssim import ssim
 
-__all__ = ["lpips", "lpips_distance", "lpips_map", "lpips_terms", "lpips_weights", "niqe", "psnr", "psnrb", "ssim"]
+__all__ = ["l1", "laplacian_energy", "lpips", "lpips_distance", "lpips_map", "lpips_terms", "lpips_weights", "niqe",
+           "psnr", "psnrb", "ssim"]

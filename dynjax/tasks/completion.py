@@ -24,9 +24,14 @@ class Completion(Task):
     size: int = 128
     hole: int = 64
     rim: int = 4
+    metrics = ("l1", "psnr_rgb", "ssim_rgb", "lpips_alex", "lpips_vgg", "sharpness")
+    judged = "the hole alone"
 
     def __post_init__(self):
-        if not 0 < self.hole <= self.size - 2 * self.rim or (self.size - self.hole) % 2 or self.rim < 0:
+        if self.rim < 0 or self.size <= 2 * self.rim:
+            raise ValueError(f"task.size is {self.size} and task.rim {self.rim}; the pictures are too small for a rim "
+                             f"of {self.rim} pixels on both sides of a hole: set task.size or task.rim.")
+        if not 0 < self.hole <= self.size - 2 * self.rim or (self.size - self.hole) % 2:
             raise ValueError(f"task.hole is {self.hole} for pictures of {self.size} pixels and a rim of {self.rim}; "
                              f"wanted 1 to {self.size - 2 * self.rim}, and even where the pictures are: set task.hole "
                              "or task.size.")

@@ -8,12 +8,16 @@ class Task:
       multiple: evaluation pictures are cut at bottom and right to a multiple of this many pixels.
       upscale: output pixels per input pixel along each side.
       border: rows and columns cut off each side before PSNR and SSIM.
+      metrics: what answers are measured by, names of dynjax.evaluation.quality. judged: what PSNR and the like look at,
+        in words where it is not the whole picture; `loss_view` cuts it out.
       has_target: whether there is one right answer, so that PSNR and its like mean something.
       generates: whether pictures come from noise alone, so that evaluation needs no pictures.
     """
     multiple = 1
     upscale = 1
     border = 0
+    metrics = ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg")
+    judged = ""
     has_target = True
     generates = False
 

@@ -83,16 +83,22 @@ def _dynamic_options(config, model):
     """What a phase of Dynamic-Net, or of a plain network, needs: one fixed alpha, which weights nothing."""
     given = model
     if not isinstance(model, DynamicNet):
-        model, trains, blocks = WithoutAlpha(given), "params", 1
+        model, trains, blocks = WithoutAlpha(_over_devices(given)), "params", 1
     else:
         trains, blocks = config.trains, len(given.before) + len(given.after)
+        model = model.clone(main=_over_devices(given.main))
         if trains == "params/main":
-            model = MainAlone(given)
+            model = MainAlone(model)
     return dict(
         model=model, trains=trains, sampler=lambda key: jax.numpy.full(blocks, config.alpha, jax.numpy.float32),
         group_size=config.batch_size, alpha_weights_losses=False,
         call=_call(config, given.main if isinstance(given, DynamicNet) else given),
         objectives=build_multi_loss(config.objectives, axis_name=AXIS))
+
+
+def _over_devices(net):
+    """The network with its batch statistics over all devices; what is saved knows nothing of them."""
+    return net.clone(axis_name=AXIS) if getattr(net, "axis_name", AXIS) is None else net
 
 
 def _call(config, net):

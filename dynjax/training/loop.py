@@ -9,6 +9,7 @@ import numpy as np
 
 from dynjax import evaluation, models
 from dynjax.data import evaluation_images, training_batches
+from dynjax.data.views import centre_crop
 from dynjax.training import workdir as workdirs
 from dynjax.training.build import build
 from dynjax.training.checkpoints import Checkpoints
@@ -197,11 +198,16 @@ class _Run:
         models.save(self.workdir / "model.safetensors", self.experiment.model, self.variables(), card=card)
 
     def choose_preview(self):
-        """The example that previews show: the middle of the first evaluation picture."""
-        _, image = next(iter(evaluation_images(self.experiment.evaluation_source())))
-        side = min(192, image.shape[0], image.shape[1])
-        top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
-        return self.experiment.task.evaluation_example(image[top:top + side, left:left + side], jax.random.key(0))
+        """The example that previews show: the middle of the first evaluation picture that the task can use."""
+        reason = None
+        for _, image in evaluation_images(self.experiment.evaluation_source()):
+            try:
+                middle = centre_crop(image, min(max(192, self.experiment.task.multiple), *image.shape[:2]))
+                return self.experiment.task.evaluation_example(middle, jax.random.key(0))
+            except ValueError as error:
+                reason = reason or error
+        raise ValueError(f"no evaluation picture can be used, so there is nothing to show as training goes on: "
+                         f"{reason} Give others with --config.evaluation.source, or set preview_every to 0.")
 
     def preview(self, step):
         """One evaluation picture across alpha, as previews/STEP.png."""

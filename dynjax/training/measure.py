@@ -55,6 +55,8 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
         raise ValueError("--grid and --fixed belong to the evaluation in objective space; add --objectives.")
     points = (evaluation.alpha_points(net.alpha, count, simplex=config.alpha.sampler == "simplex")
               if isinstance(net, Tunable) else experiment.points(count))
+    choose = tuple(config.evaluation.get("choose", ()))
     evaluation.evaluate(net, variables, experiment.task, evaluation_images(source), alphas=points, out=out,
-                        niqe_statistics=niqe)
-    print(f"Written to {out}: grid.csv, table.csv, table.md, plot.png, sheet.png.")
+                        niqe_statistics=niqe, choose=choose)
+    files = ["grid.csv", "table.csv", "table.md", "plot.png", "sheet.png"] + ["choice.csv", "choice.png"] * bool(choose)
+    print(f"Written to {out}: {', '.join(files)}.")
