@@ -4,7 +4,7 @@
     python3 evaluate.py --config configs/sr_tunable.py
 
 Presets: default (minutes on two CPU cores, photographs of scikit-image), plain (the same budget on fidelity alone, to
-compare with), adversarial (an hour on two cores: VGG16 features and a critic, on a folder of photographs), paper
+compare with), adversarial (half an hour on two quiet cores: VGG16 features and a critic, on a folder of photographs), paper
 (DIV2K, 64 channels, 16 blocks, VGG and critic), smoke (seconds). Measured tables and hardware: docs/results.md.
 """
 from ml_collections import ConfigDict, config_dict
@@ -21,7 +21,7 @@ def get_config(preset="default"):
         alpha=dict(names=("fidelity", "perceptual"), sampler="simplex", stretch=0.35, group_size=4),
         objectives=dict(
             fidelity=dict(weight=1.0, terms=dict(l1=1.0)),
-            perceptual=dict(weight=1.0, terms=dict(l1=0.3, lpips=dict(scale=0.03, net="alex")))),
+            perceptual=dict(weight=1.0, terms=dict(l1=0.5, lpips=dict(scale=0.03, net="alex")))),
         critic=dict(name="", learning_rate=1e-4, features=64, stages=5),
         data=dict(source="samples", split="train", patch_size=96, crops_per_image=1, flips=True,
                   scales=(1.0, 0.7, 0.5, 0.35), permute_channels=True, cache="auto", threads=2),
@@ -48,12 +48,13 @@ def get_config(preset="default"):
         del config.objectives["perceptual"]
     elif preset == "adversarial":
         config.update(dict(
-            steps=6_000, batch_size=4, average_decay=0.99, checkpoint_every=250, preview_every=250,
-            critic=dict(name="VGGCritic", features=16, stages=4), optimizer=dict(learning_rate=2e-4),
+            steps=2_000, batch_size=4, average_decay=0.99, checkpoint_every=250, preview_every=250,
+            critic=dict(name="VGGCritic", features=16, stages=4, learning_rate=2e-5),
+            optimizer=dict(learning_rate=2e-4),
             data=dict(source="folder:bsds_train", scales=(1.0, 0.7, 0.5), permute_channels=False)))
         config.alpha.group_size = 2
-        config.objectives.perceptual.terms = ConfigDict(dict(
-            l1=0.1, perceptual=dict(scale=0.02, net="vgg16", layers=("relu2_2", "conv3_3")), adversarial=2e-3))
+        config.objectives.perceptual = ConfigDict(dict(weight=0.5, terms=dict(
+            l1=0.4, perceptual=dict(scale=0.02, net="vgg16", layers=("relu2_2", "conv3_3")), adversarial=7.5e-4)))
     elif preset == "smoke":
         config.update(dict(
             network=dict(features=8, blocks=1), steps=4, batch_size=4, data=dict(patch_size=32),
