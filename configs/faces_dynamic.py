@@ -1,13 +1,14 @@
-"""Faces from noise, by Dynamic-Net: alpha 0 makes them with dark hair, alpha 1 with blond hair.
+"""Faces from noise, by Dynamic-Net: alpha 0 is trained on dark hair, alpha 1 on blond hair.
 
     python3 train.py --config configs/faces_dynamic.py
     python3 evaluate.py --config configs/faces_dynamic.py
 
 A DCGAN is trained against a critic on faces without an attribute, then frozen; one tuning-block behind its third layer
-is trained against a fresh critic on faces that have it (Shoshan et al. 2019, figure 6). Presets: default (minutes on
-two CPU cores, drawn faces), paper (CelebA by --config.data.source=celeba:FOLDER, the published widths and epochs),
+is trained against a fresh critic on faces that have it (Shoshan et al. 2019, figure 6). Presets: default (drawn
+faces), paper (CelebA by --config.data.source=celeba:FOLDER, the published widths and epochs),
 happiness (grey faces of an .npz file, by --config.data.source=faces:FILE.npz, neutral to happy, reduced width), smoke
-(seconds). How statistics are handled, and what was measured: docs/results-faces.md.
+(seconds). The default is not tuned yet and does not make faces in its steps:
+how statistics are handled, and what was seen, is in docs/results-faces.md.
 """
 from ml_collections import ConfigDict, config_dict
 

@@ -73,7 +73,7 @@ def test_command_lines_run(page, folder):
             if any("sr_tunable" in part for part in rest):
                 rest += ["--config.steps=2", "--config.network.features=8", "--config.network.blocks=1",
                          "--config.batch_size=4", "--config.data.patch_size=32"]
-            elif any("style_" in part for part in rest):
+            elif any("style_" in part or "faces_" in part for part in rest):
                 rest += ["--config.phases.main.steps=2", "--config.phases.blocks.steps=2",
                          "--config.data.patch_size=32"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
