@@ -4,7 +4,7 @@
     python3 evaluate.py --config configs/sr_tunable.py
 
 Presets: default (minutes on two CPU cores, photographs of scikit-image), plain (the same budget on fidelity alone, to
-compare with), adversarial (half an hour on two quiet cores: VGG16 features and a critic, on a folder of photographs), paper
+compare with), adversarial (half an hour on two cores: VGG16 features and a critic, on a folder of photographs), paper
 (DIV2K, 64 channels, 16 blocks, VGG and critic), smoke (seconds). Measured tables and hardware: docs/results.md.
 """
 from ml_collections import ConfigDict, config_dict
