@@ -1,4 +1,5 @@
 """The VGG-style critic against BasicSR's."""
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,8 +48,12 @@ def test_parity(parity):
     near = lambda got, wanted: within(got, wanted, 1e-4 * np.abs(wanted).max())
     close(y, case["out/y"])
     close(y_train, case["out/y_train"])
-    # One value before a leaky ReLU is exactly zero: the slope there is the lower one.
-    near(grad_x, case["out/grad_x"].transpose(0, 2, 3, 1))
+    # One value before the first leaky ReLU is zero but for rounding, which differs between processors: there either
+    # slope is right, for the nine pixels that it sees.
+    first = nn.Conv(4, (3, 3)).apply({"params": variables["params"]["conv0_0"]}, x)
+    kink = nn.max_pool((jnp.abs(first).min(-1, keepdims=True) < 1e-7).astype(jnp.float32), (3, 3), padding="SAME")
+    assert kink.sum() <= 9
+    near(np.where(kink, 0, grad_x), np.where(kink, 0, case["out/grad_x"].transpose(0, 2, 3, 1)))
     near(gradients["conv0_0"]["kernel"], case["out/grad/conv0_0.weight"].transpose(2, 3, 1, 0))
     near(gradients["linear1"]["bias"], case["out/grad/linear1.bias"])
     after = from_torch({name: case["out/after_train/" + name] for name in case.names("out/after_train/")})
