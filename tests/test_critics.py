@@ -48,13 +48,16 @@ def test_parity(parity):
     near = lambda got, wanted: within(got, wanted, 1e-4 * np.abs(wanted).max())
     close(y, case["out/y"])
     close(y_train, case["out/y_train"])
-    # One value before the first leaky ReLU is zero but for rounding, which differs between processors: there either
-    # slope is right, for the nine pixels that it sees.
-    first = nn.Conv(4, (3, 3)).apply({"params": variables["params"]["conv0_0"]}, x)
-    kink = nn.max_pool((jnp.abs(first).min(-1, keepdims=True) < 1e-7).astype(jnp.float32), (3, 3), padding="SAME")
-    assert kink.sum() <= 9
-    near(np.where(kink, 0, grad_x), np.where(kink, 0, case["out/grad_x"].transpose(0, 2, 3, 1)))
-    near(gradients["conv0_0"]["kernel"], case["out/grad/conv0_0.weight"].transpose(2, 3, 1, 0))
+    # Two values before the first leaky ReLU are zero but for rounding, which differs between processors: there either
+    # slope is right, for the nine pixels that each sees and for the kernels of its channel.
+    first = np.asarray(nn.Conv(4, (3, 3)).apply({"params": variables["params"]["conv0_0"]}, x))
+    kinks = np.abs(first) < 1e-7
+    assert 0 < kinks.sum() <= 2
+    seen = np.asarray(nn.max_pool(kinks.any(-1, keepdims=True).astype(np.float32), (3, 3), padding="SAME")) > 0
+    near(np.where(seen, 0, grad_x), np.where(seen, 0, case["out/grad_x"].transpose(0, 2, 3, 1)))
+    clear = ~kinks.any((0, 1, 2))
+    near(gradients["conv0_0"]["kernel"][..., clear],
+         case["out/grad/conv0_0.weight"].transpose(2, 3, 1, 0)[..., clear])
     near(gradients["linear1"]["bias"], case["out/grad/linear1.bias"])
     after = from_torch({name: case["out/after_train/" + name] for name in case.names("out/after_train/")})
     jax.tree.map(close, changed["batch_stats"], after["batch_stats"])
