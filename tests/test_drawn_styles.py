@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 from dynjax.data.drawn_styles import STYLES, draw_style
+from dynjax.networks.vgg import VGG16, imagenet_normalise, trunk_variables
+from dynjax.objectives.style import gram
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +40,24 @@ def test_the_looks_differ(drawn):
     hues = {}
     for name, picture in drawn.items():
         colours = [colorsys.rgb_to_hsv(*colour) for colour in picture[::3, ::3].reshape(-1, 3) / 255]
-        counts = np.histogram([hue for hue, saturation, value in colours if saturation > 0.5 and value > 0.3],
+        counts = np.histogram([hue for hue, saturation, value in colours if saturation > 0.3 and value > 0.3],
                               bins=6, range=(0, 1))[0]
-        hues[name] = np.count_nonzero(counts > 0.04 * counts.sum())   # sixths of the colour circle that are in use
-    assert hues["mosaic"] >= 5
-    assert max(hues["strokes"], hues["waves"]) <= 3
-    dark = {name: (picture.max(-1) < 40).mean() for name, picture in drawn.items()}
-    assert 0.05 < dark["mosaic"] < 0.4   # joints
-    assert dark["strokes"] < 0.02
+        hues[name] = np.count_nonzero(counts > 0.12 * counts.sum())   # sixths of the colour circle that are in use
+    assert hues["mosaic"] >= 4
+    assert max(hues["strokes"], hues["waves"]) <= 1
+    dark_grey = {name: ((picture.max(-1) < 90) & (np.ptp(picture, axis=-1) < 15)).mean()
+                 for name, picture in drawn.items()}
+    assert 0.05 < dark_grey["mosaic"] < 0.4   # joints
+    assert dark_grey["strokes"] < 0.02
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_gram_matrices_are_as_large_as_those_of_paintings(drawn, name):
+    """Twelve paintings and prints of 256 pixels have mean squares from 0.0001 to 0.0022; weights are made for these."""
+    layers = ("relu2_2",)
+    features = VGG16(layers=layers).apply(trunk_variables("vgg16", layers=layers),
+                                          imagenet_normalise(drawn[name][None] / np.float32(255)))
+    assert 1e-4 < np.square(gram(features["relu2_2"])).mean() < 2.2e-3
 
 
 @pytest.mark.parametrize("name, options, words", [

@@ -44,6 +44,14 @@ def test_a_crop_is_a_piece_of_its_picture():
     assert (min(tops), max(tops), min(lefts), max(lefts)) == (0, 10, 0, 12)   # 18 - 8 rows, 20 - 8 columns: all are hit
 
 
+def test_a_crop_without_contrast_is_drawn_anew():
+    night = np.full((64, 64, 3), 3, np.uint8)
+    night[20:44, 20:44] = marked(0, 24, 24) * 9   # a third of the places show some of it
+    crops = batches(20, [night], scales=(1.0, 0.5)).reshape(-1, PATCH, PATCH, 3)
+    assert min(crop.std((0, 1)).max() for crop in crops) >= 1
+    assert (batches(2, [np.full((16, 16, 3), 7, np.uint8)]) == 7).all()   # a picture that has none comes as it is
+
+
 def test_batches_own_their_memory():
     iterator = training_batches(PICTURES, batch_size=2, patch_size=PATCH, seed=0, threads=0)
     batch = next(iterator)

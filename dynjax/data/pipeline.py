@@ -17,6 +17,10 @@ from dynjax.files.pictures import PictureError
 CACHE_LIMITS = {"auto": 2 ** 30, "true": float("inf"), "all": float("inf"), "1": float("inf"),
                 "false": 0, "none": 0, "0": 0}
 
+# A crop whose channels deviate less than this, in grey levels, is flat: a black sky. Through norms over a single image
+# its gradient grows a hundredfold a layer, to 1e31 in a style network.
+FLAT, REDRAWS = 1.0, 16
+
 
 def training_batches(source, *, batch_size, patch_size, seed, start_step=0, crops_per_image=1, flips=True,
                      scales=(1.0,), permute_channels=False, cache="auto", threads=None, shard=(0, 1), crop="random",
@@ -24,7 +28,8 @@ def training_batches(source, *, batch_size, patch_size, seed, start_step=0, crop
     """Endless batches of crops.
 
     Each epoch visits all pictures once, in an order of its own. Pictures that cannot be read, and those smaller than
-    the patch, are named in a warning of the logger "dynjax.data" and replaced by the next usable one.
+    the patch, are named in a warning of the logger "dynjax.data" and replaced by the next usable one. A random crop
+    without any contrast is drawn anew at another place of the picture, as long as a few tries find one.
 
     Args:
       source: of `open_source`, or anything with `len` and `source[i]` uint8 [H, W, 3] (a list of arrays).
@@ -182,14 +187,22 @@ class CropBatches:
         if self.crop == "centre":
             crop = centre_crop(picture, self.patch_size)
         else:
-            top, left = (int(draw * (size - self.patch_size + 1))
-                         for draw, size in zip(draws[1:3], picture.shape, strict=False))
-            crop = picture[top:top + self.patch_size, left:left + self.patch_size]
+            crop = crop_at(picture, self.patch_size, *draws[1:3])
+            if crop.std((0, 1)).max() < FLAT:
+                places = np.random.default_rng((self.seed, 2, number)).random((REDRAWS, 2))
+                others = (crop_at(picture, self.patch_size, *place) for place in places)
+                crop = next((other for other in others if other.std((0, 1)).max() >= FLAT), crop)
         if self.flips:
             crop = symmetry(crop, int(draws[3] * 8))
         if self.permute_channels:
             crop = crop[:, :, np.argsort(draws[4:7])]
         return crop
+
+
+def crop_at(picture, size, down, right):
+    """The square of `size` whose corner lies at the fractions `down` and `right`, in [0, 1), of its range: a view."""
+    top, left = (int(place * (side - size + 1)) for place, side in zip((down, right), picture.shape, strict=False))
+    return picture[top:top + size, left:left + size]
 
 
 def symmetry(crop, which):
