@@ -44,7 +44,8 @@ def tunable():
 def variables(tunable, image):
     variables = tunable.init(jax.random.key(1), image, jnp.array([0.5, 0.5]))
     # phi away from its start, so that a mistake in it shows.
-    noise = lambda leaf: leaf + 0.3 * jax.random.normal(jax.random.key(leaf.size), leaf.shape)
+    rng = np.random.default_rng(0)
+    noise = lambda leaf: leaf + np.float32(0.3) * rng.standard_normal(leaf.shape, np.float32)
     variables["params"]["phi"] = jax.tree.map(noise, variables["params"]["phi"])
     return variables
 

@@ -67,7 +67,8 @@ class Experiment:
         """The model's variables before training, drawn with the run's seed."""
         alphas = self.points(2)
         inputs = (self.example_input(),) if alphas is None else (self.example_input(), alphas[0])
-        return self.model.init(jax.random.key(self.config.seed), *inputs)
+        # One program, of which only the draws are left; step by step every layer would be compiled alone.
+        return jax.jit(self.model.init)(jax.random.key(self.config.seed), *inputs)
 
     def points(self, count):
         """Points of alpha to look at, [A, P] or [A, K], None for a network without alpha.

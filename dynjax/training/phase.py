@@ -1,6 +1,7 @@
 """A phase of a run: what is trained, on which task, for which objectives, how long."""
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -78,7 +79,7 @@ def initial_state(phase, variables, key, image_shape, *, step=0):
     critic, critic_optimizer = {}, {}
     if phase.critic is not None:
         seen = jax.eval_shape(phase.task.critic_view, jnp.zeros((2, *image_shape)))
-        critic = dict(phase.critic.init(key, jnp.zeros(seen.shape), train=False))
+        critic = dict(jax.jit(partial(phase.critic.init, train=False))(key, jnp.zeros(seen.shape)))
         critic_optimizer = phase.critic_optimizer.init(critic["params"])
     return TrainState(step=jnp.full((), step, jnp.int32), params=params, rest=rest,
                       optimizer=phase.optimizer.init(params),
