@@ -18,21 +18,24 @@ def get_config(preset="default"):
     config = ConfigDict(dict(
         name="faces_dynamic", preset=preset, seed=0,
         task=dict(name="faces", latent=100),
-        network=dict(name="DCGANGenerator", features=16, size=64, latent=100),
+        network=dict(name="DCGANGenerator", features=32, size=64, latent=100),
         dynamic=dict(before=(), after=("layer2",),
                      block=dict(name="TuningBlock", layers=3, padding="reflect", start="normal", zero_last=False)),
         # Everything a phase says goes over what stands outside: `attribute` is an attribute of the pictures, `sign` 1
         # for those that have it and -1 for the others; several conditions are "Blond_Hair=-1,Male=1".
         phases=dict(
             names=("main", "blocks"),
-            main=dict(trains="params/main", alpha=0.0, steps=2_000, data=dict(attribute="Blond_Hair", sign=-1)),
-            blocks=dict(trains="params/blocks", alpha=1.0, steps=800, batch_statistics="running",
+            main=dict(trains="params/main", alpha=0.0, steps=1_000, data=dict(attribute="Blond_Hair", sign=-1)),
+            blocks=dict(trains="params/blocks", alpha=1.0, steps=300, batch_statistics="batch",
+                        optimizer=dict(learning_rate=1e-3), critic=dict(learning_rate=1e-4),
                         data=dict(attribute="Blond_Hair", sign=1))),
-        # Of the generator's batch norm: "batch" normalises by the batch's own and follows them, "running" by those that
-        # are stored, so that a face is the same whatever else is in its batch.
+        # Of the generator's batch norm while it trains: "batch" normalises by the batch's own, "running" by those that are
+        # stored. Inference has the stored ones always, so that a face is the same whatever else is in its batch.
         batch_statistics="batch",
         objectives=dict(real=dict(weight=1.0, terms=dict(adversarial=dict(scale=1.0, kind="standard")))),
-        critic=dict(name="DCGANDiscriminator", features=16, size=64, learning_rate=2e-4),
+        # Half the generator's width and a third of its rate: drawn faces are easily told from others, and an equal critic
+        # wins before there is a face.
+        critic=dict(name="DCGANDiscriminator", features=16, size=64, learning_rate=3e-4),
         data=dict(source="drawn-faces", split="train[:3000]", attribute="", sign=1, crop=config_dict.placeholder(int),
                   size=64, patch_size=64, crops_per_image=1, flips=False, scales=(1.0,), permute_channels=False,
                   cache="auto", threads=1, position="centre", shorter_side=config_dict.placeholder(int)),
@@ -40,7 +43,7 @@ def get_config(preset="default"):
         evaluation=dict(source="drawn-faces", split="test", crop=config_dict.placeholder(int), size=64, alphas=11,
                         range=(0.0, 1.0), outside=0.0, inputs=128),
         batch_size=32, steps=0, average_decay=0.0, bfloat16=False,
-        optimizer=dict(name="adam", learning_rate=2e-4, beta1=0.5, beta2=0.999, schedule="constant", warmup=0,
+        optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.5, beta2=0.999, schedule="constant", warmup=0,
                        halve_at=(), clip=0.0, accumulate=1),
         checkpoint_every=400, preview_every=400, log_every=20,
         init_from="",
@@ -48,10 +51,12 @@ def get_config(preset="default"):
     if preset == "paper":
         # 20 epochs of those without blond hair (of CelebA's training part 138,500), and of those with it (24,300).
         config.update(dict(
-            network=dict(features=128), critic=dict(features=128), batch_size=128,
+            network=dict(features=128), critic=dict(features=128, learning_rate=2e-4), batch_size=128,
+            optimizer=dict(learning_rate=2e-4),
             data=dict(source="celeba:celeba", split="train", crop=108, threads=8),
             evaluation=dict(source="celeba:celeba", split="valid", crop=108),
-            phases=dict(main=dict(steps=21_640), blocks=dict(steps=3_800)),
+            phases=dict(main=dict(steps=21_640), blocks=dict(steps=3_800, optimizer=dict(learning_rate=2e-4),
+                                    critic=dict(learning_rate=2e-4))),
             checkpoint_every=2_000, preview_every=1_000, log_every=100))
     elif preset == "happiness":
         config.update(dict(

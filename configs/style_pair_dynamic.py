@@ -5,7 +5,7 @@
 
 Shoshan et al. 2019, figure 4. Presets: default, paper, fixed, smoke, as in style_level_dynamic.py; the preset fixed
 trains an ordinary network of the first style, of the second with
---config.phases.main.objectives.first.weight=0 --config.phases.main.objectives.second.weight=2e4.
+--config.phases.main.objectives.first.weight=0 --config.phases.main.objectives.second.weight=5e3.
 """
 from ml_collections import ConfigDict
 
@@ -24,7 +24,7 @@ def get_config(preset="default"):
     config.name = "style_pair_dynamic"
     config.objectives = ConfigDict(dict(content=config.objectives.content, first=style("drawn:strokes"),
                                         second=style("drawn:waves")))
-    weight = 2e5 if preset == "paper" else 2e4
+    weight = 2e5 if preset == "paper" else 5e3
     config.phases.main.objectives = ConfigDict(dict(first=dict(weight=weight), second=dict(weight=0.0)))
     config.phases.blocks.objectives = ConfigDict(dict(first=dict(weight=0.0), second=dict(weight=weight)))
     config.evaluation.axes = ("first", "second")

@@ -23,7 +23,7 @@ def get_config(preset="default"):
     style = lambda size: dict(weight=0.0, terms=dict(gram=dict(gram, size=size)))
     config.name = "style_scale_dynamic"
     config.objectives = ConfigDict(dict(content=config.objectives.content, coarse=style(coarse), fine=style(fine)))
-    weight = 5e5 if preset == "paper" else 2e4
+    weight = 5e5 if preset == "paper" else 1e4
     config.phases.main.objectives = ConfigDict(dict(coarse=dict(weight=weight), fine=dict(weight=0.0)))
     config.phases.blocks.objectives = ConfigDict(dict(coarse=dict(weight=0.0), fine=dict(weight=weight)))
     config.evaluation.axes = ("coarse", "fine")

@@ -14,7 +14,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Most of a test's time is compiling; loops so small gain nothing from LLVM's last passes (random numbers take ten times as
 # long to compile with them).
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
 
 # Tests compile the same small programs again and again; each is compiled once.
 if "DYNJAX_TEST_PROGRAMS" not in os.environ:   # set here once, seen by every worker process

@@ -63,15 +63,16 @@ def test_alpha_0_is_the_plain_generator_and_no_face_depends_on_its_batch(run):
     net, variables = dynjax.load(run[0] / "model.safetensors")
     main = {name: tree["main"] for name, tree in variables.items()}
     plain = jax.jit(dynjax.networks.DCGANGenerator(features=2, size=32).apply)
-    np.testing.assert_array_equal(jax.jit(net.apply)(variables, Z, 0.0), plain(main, Z))
+    apply = jax.jit(net.apply)
+    np.testing.assert_array_equal(apply(variables, Z, 0.0), plain(main, Z))
     # The block starts close to zero: its last layer is made larger, so that alpha shows.
     block = variables["params"]["blocks"]["layer2"]
     block["conv2"] = jax.tree.map(lambda leaf: leaf + 0.5, block["conv2"])
-    together = net.apply(variables, Z, 1.0)
+    together = apply(variables, Z, 1.0)
     assert np.abs(together - plain(main, Z)).max() > 1e-3
     for index in range(3):
-        np.testing.assert_allclose(net.apply(variables, Z[index:index + 1], 1.0), together[index:index + 1], atol=1e-6)
-    each = net.apply(variables, Z, jnp.array([[0.0], [1.0], [0.5]]))
+        np.testing.assert_allclose(apply(variables, Z[index:index + 1], 1.0), together[index:index + 1], atol=1e-6)
+    each = apply(variables, Z, jnp.array([[0.0], [1.0], [0.5]]))
     np.testing.assert_allclose(each[1], together[1], atol=1e-6)
 
 
@@ -83,8 +84,9 @@ def test_the_evaluation_measures_hair_and_smile(run, capsys):
     assert "made alone and made among others" in capsys.readouterr().out
 
 
-def test_celeba_by_the_paper_s_preset(tmp_path):
-    """A folder laid out like CelebA's, one step a phase: 178 x 218 pictures, cut to 108 and reduced to 64."""
+@pytest.fixture
+def celeba(tmp_path):
+    """The preset paper, narrow, for a folder laid out like CelebA's: six pictures of 178 x 218."""
     names = [f"{index:06d}.jpg" for index in range(1, 7)]
     (tmp_path / "img_align_celeba").mkdir()
     for index, name in enumerate(names):
@@ -97,13 +99,23 @@ def test_celeba_by_the_paper_s_preset(tmp_path):
     config = small("paper", source=f"celeba:{tmp_path}", threads=0)
     config.evaluation.source = f"celeba:{tmp_path}"
     config.phases.main.steps = config.phases.blocks.steps = 1
+    return config
+
+
+@pytest.mark.slow
+def test_celeba_by_the_paper_s_preset(celeba, tmp_path):
+    """One step a phase; pictures cut to 108 and reduced to 64."""
+    config = celeba
     assert (config.optimizer.learning_rate, config.optimizer.beta1, config.optimizer.beta2) == (2e-4, 0.5, 0.999)
     assert train(config, tmp_path / "run") == 0
     net, variables = dynjax.load(tmp_path / "run" / "model.safetensors")
     assert net.apply(variables, Z, 1.0).shape == (3, 64, 64, 3)
     measure_run(config, workdir=tmp_path / "run")   # nothing is known of their hair: the distance alone
     assert "there is the distance alone" in (tmp_path / "run/evaluation/attributes.md").read_text()
-    config.data.update(attribute="", split="train")
+
+
+def test_attributes_of_celeba_that_are_not_there(celeba, tmp_path):
+    config = celeba
     config.phases.blocks.data.attribute = "Blonde_Hair"
     with pytest.raises(ValueError, match=r"no attribute 'Blonde_Hair'; did you mean .* there are: Blond_Hair, Male"):
         train(config, tmp_path / "other")

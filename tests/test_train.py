@@ -192,11 +192,13 @@ def command(*arguments, cwd):
                           capture_output=True, check=False)
 
 
-def test_the_command_line_trains_and_measures(tmp_path):
-    config = f"{ROOT}/configs/sr_tunable.py:smoke"
-    trained = command("train.py", "--config", config, cwd=tmp_path)
+def test_the_command_line_trains_and_measures(tmp_path, pictures):
+    source = f"--config.evaluation.source=folder:{pictures}"
+    config = (f"{ROOT}/configs/sr_tunable.py:smoke", source, "--config.evaluation.split=", "--config.network.features=4",
+              "--config.network.blocks=1")
+    trained = command("train.py", "--config", *config, cwd=tmp_path)
     assert trained.returncode == 0 and "compiling" in trained.stderr, trained.stderr
-    measured = command("evaluate.py", "--config", config, cwd=tmp_path)
+    measured = command("evaluate.py", "--config", *config, cwd=tmp_path)
     assert measured.returncode == 0 and "bicubic" in measured.stdout, measured.stderr
     for name in ("grid.csv", "table.csv", "table.md", "plot.png", "sheet.png"):
         assert (tmp_path / "runs/sr_tunable-smoke/evaluation" / name).stat().st_size > 0

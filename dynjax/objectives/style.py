@@ -1,6 +1,7 @@
 """The style of a picture as correlations of features (Gatys et al. 2016, as Shoshan et al. 2019 train with it)."""
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -46,7 +47,7 @@ class Gram:
         """The style's Gram matrices, {layer: [1, C, C]}."""
         picture = open_style(self.picture, size=self.size, square=self.square)
         variables = trunk_variables(self.net, weights=self.weights, layers=self.layers)
-        features = TRUNKS[self.net](layers=self.layers).apply(variables, imagenet_normalise(jnp.asarray(picture)[None]))
+        features = jax.jit(TRUNKS[self.net](layers=self.layers).apply)(variables, imagenet_normalise(picture[None]))
         return {name: np.asarray(gram(features[name])) for name in self.layers}
 
     def __call__(self, constants, output, example, critic=None, *, features):
