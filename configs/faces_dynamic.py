@@ -7,8 +7,7 @@ A DCGAN is trained against a critic on faces without an attribute, then frozen; 
 is trained against a fresh critic on faces that have it (Shoshan et al. 2019, figure 6). Presets: default (drawn
 faces), paper (CelebA by --config.data.source=celeba:FOLDER, the published widths and epochs),
 happiness (grey faces of an .npz file, by --config.data.source=faces:FILE.npz, neutral to happy, reduced width), smoke
-(seconds). The default is not tuned yet and does not make faces in its steps:
-how statistics are handled, and what was seen, is in docs/results-faces.md.
+(seconds). How statistics are handled, and what was measured, is in docs/results-faces.md.
 """
 from ml_collections import ConfigDict, config_dict
 

@@ -70,6 +70,7 @@ def test_size_of_the_published_network():
     assert other["params"]["linear1"]["kernel"].shape == (8 * 64 * 4 * 4, 100)
 
 
+@pytest.mark.slow
 def test_any_size_and_the_published_size_alike(parity):
     case = parity("torch_critic")
     variables = from_torch(case.params())

@@ -106,6 +106,7 @@ def parameters(workdir):
     return dynjax.load(workdir / "model.safetensors")[1]["params"]
 
 
+@pytest.mark.slow
 def test_the_last_phase_may_become_longer_and_no_other(config, tmp_path):
     run = tmp_path / "run"
     assert train(config, run) == 0
@@ -119,7 +120,7 @@ def test_the_last_phase_may_become_longer_and_no_other(config, tmp_path):
         train(config, run)
 
 
-@pytest.mark.parametrize("at", [1, 3])
+@pytest.mark.parametrize("at", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_run_stopped_in_either_phase_goes_on_bit_for_bit(config, tmp_path, monkeypatch, at):
     from dynjax.training import loop
 
@@ -152,6 +153,7 @@ def test_a_trained_main_network_takes_the_place_of_the_first_phase(config, tmp_p
         train(config, tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_a_network_without_blocks_is_trained_and_saved_as_it_is(config, tmp_path):
     config.dynamic.before, config.phases.names = (), ("main",)
     assert train(config, tmp_path / "run") == 0

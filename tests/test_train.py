@@ -245,6 +245,7 @@ def test_sigterm_to_the_program_saves_and_goes_on(tmp_path):
     assert again.returncode == 0 and f"Trained {stopped_at + 2} steps" in again.stdout
 
 
+@pytest.mark.slow
 def test_a_first_start_that_failed_does_not_lock_the_folder(config, tmp_path):
     config.alpha.group_size = 3
     with pytest.raises(ValueError, match="group_size is 3"):
