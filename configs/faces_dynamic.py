@@ -28,12 +28,12 @@ def get_config(preset="default"):
             blocks=dict(trains="params/blocks", alpha=1.0, steps=300, batch_statistics="batch",
                         optimizer=dict(learning_rate=1e-3), critic=dict(learning_rate=1e-4),
                         data=dict(attribute="Blond_Hair", sign=1))),
-        # Of the generator's batch norm while it trains: "batch" normalises by the batch's own, "running" by those that are
-        # stored. Inference has the stored ones always, so that a face is the same whatever else is in its batch.
+        # Of the generator's batch norm while it trains: "batch" normalises by the batch's own, "running" by those that
+        # are stored. Inference has the stored ones always, so that a face is the same whatever else is in its batch.
         batch_statistics="batch",
         objectives=dict(real=dict(weight=1.0, terms=dict(adversarial=dict(scale=1.0, kind="standard")))),
-        # Half the generator's width and a third of its rate: drawn faces are easily told from others, and an equal critic
-        # wins before there is a face.
+        # Half the generator's width and a third of its rate: drawn faces are easily told from others, and an equal
+        # critic wins before there is a face.
         critic=dict(name="DCGANDiscriminator", features=16, size=64, learning_rate=3e-4),
         data=dict(source="drawn-faces", split="train[:3000]", attribute="", sign=1, crop=config_dict.placeholder(int),
                   size=64, patch_size=64, crops_per_image=1, flips=False, scales=(1.0,), permute_channels=False,

@@ -12,8 +12,7 @@ jax.config.update("jax_num_cpu_devices", int(os.environ.get("DYNJAX_TEST_DEVICES
 jax.config.update("jax_default_matmul_precision", "highest")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# Most of a test's time is compiling; loops so small gain nothing from LLVM's last passes (random numbers take ten times as
-# long to compile with them).
+# Most of a test's time is compiling; loops so small gain nothing from LLVM's passes.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
 
 # Tests compile the same small programs again and again; each is compiled once.

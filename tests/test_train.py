@@ -194,8 +194,8 @@ def command(*arguments, cwd):
 
 def test_the_command_line_trains_and_measures(tmp_path, pictures):
     source = f"--config.evaluation.source=folder:{pictures}"
-    config = (f"{ROOT}/configs/sr_tunable.py:smoke", source, "--config.evaluation.split=", "--config.network.features=4",
-              "--config.network.blocks=1")
+    config = (f"{ROOT}/configs/sr_tunable.py:smoke", source, "--config.evaluation.split=",
+              "--config.network.features=4", "--config.network.blocks=1")
     trained = command("train.py", "--config", *config, cwd=tmp_path)
     assert trained.returncode == 0 and "compiling" in trained.stderr, trained.stderr
     measured = command("evaluate.py", "--config", *config, cwd=tmp_path)

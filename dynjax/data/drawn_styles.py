@@ -105,8 +105,8 @@ def _mosaic(rng, size):
     picture = _colours(STRONG)[chosen[tile]] * (light * grain)[..., None]
     joint = np.clip((0.06 - edge) * size / count + 0.5, 0, 1)[..., None]
     mortar = _colours(["191512"])[0] * (1 + 0.25 * _Noise(rng, 50)(y, x))[..., None]
-    # Matte, as stone is. At full contrast its Gram matrices were 15 times as far from a photograph's as a painting's are,
-    # and no weight meant for paintings served it.
+    # Matte, as stone is. At full contrast its Gram matrices were 15 times as far from a photograph's as a painting's
+    # are, and no weight meant for paintings served it.
     return 0.6 * (picture + joint * (mortar - picture)) + 0.4 * _colours(STRONG).mean(0)
 
 

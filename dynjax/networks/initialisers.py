@@ -1,7 +1,7 @@
 """How PyTorch starts its convolutions and dense layers: kernel and bias uniform within 1 / sqrt(fan in).
 
-Everything is drawn as one row and then shaped, which gives the same numbers: XLA takes seconds to compile a program that
-draws along several axes, and a network has a shape a layer.
+Everything is drawn as one row and then shaped, which gives the same numbers: XLA takes seconds to compile a program
+that draws along several axes, and a network has a shape a layer.
 """
 import math
 
