@@ -54,8 +54,8 @@ def get_config(preset="default"):
             optimizer=dict(learning_rate=2e-4),
             data=dict(source="celeba:celeba", split="train", crop=108, threads=8),
             evaluation=dict(source="celeba:celeba", split="valid", crop=108),
-            phases=dict(main=dict(steps=21_640), blocks=dict(steps=3_800, optimizer=dict(learning_rate=2e-4),
-                                    critic=dict(learning_rate=2e-4))),
+            phases=dict(main=dict(steps=21_640), blocks=dict(
+                steps=3_800, optimizer=dict(learning_rate=2e-4), critic=dict(learning_rate=2e-4))),
             checkpoint_every=2_000, preview_every=1_000, log_every=100))
     elif preset == "happiness":
         config.update(dict(

@@ -105,23 +105,21 @@ def celeba(tmp_path):
 @pytest.mark.slow
 def test_celeba_by_the_paper_s_preset(celeba, tmp_path):
     """One step a phase; pictures cut to 108 and reduced to 64."""
-    config = celeba
-    assert (config.optimizer.learning_rate, config.optimizer.beta1, config.optimizer.beta2) == (2e-4, 0.5, 0.999)
-    assert train(config, tmp_path / "run") == 0
+    assert (celeba.optimizer.learning_rate, celeba.optimizer.beta1, celeba.optimizer.beta2) == (2e-4, 0.5, 0.999)
+    assert train(celeba, tmp_path / "run") == 0
     net, variables = dynjax.load(tmp_path / "run" / "model.safetensors")
     assert net.apply(variables, Z, 1.0).shape == (3, 64, 64, 3)
-    measure_run(config, workdir=tmp_path / "run")   # nothing is known of their hair: the distance alone
+    measure_run(celeba, workdir=tmp_path / "run")   # nothing is known of their hair: the distance alone
     assert "there is the distance alone" in (tmp_path / "run/evaluation/attributes.md").read_text()
 
 
 def test_attributes_of_celeba_that_are_not_there(celeba, tmp_path):
-    config = celeba
-    config.phases.blocks.data.attribute = "Blonde_Hair"
+    celeba.phases.blocks.data.attribute = "Blonde_Hair"
     with pytest.raises(ValueError, match=r"no attribute 'Blonde_Hair'; did you mean .* there are: Blond_Hair, Male"):
-        train(config, tmp_path / "other")
-    config.phases.blocks.data.attribute = "Blond_Hair=1,Male=1"
+        train(celeba, tmp_path / "other")
+    celeba.phases.blocks.data.attribute = "Blond_Hair=1,Male=1"
     with pytest.raises(ValueError, match=r"none of .* has Blond_Hair=1,Male=1; take away a condition or change a sign"):
-        train(config, tmp_path / "other")
+        train(celeba, tmp_path / "other")
 
 
 def test_faces_of_an_npz_file_by_the_preset_happiness(tmp_path):

@@ -188,10 +188,10 @@ class CropBatches:
             crop = centre_crop(picture, self.patch_size)
         else:
             crop = crop_at(picture, self.patch_size, *draws[1:3])
-            if crop.std((0, 1)).max() < FLAT:
+            if is_flat(crop):
                 places = np.random.default_rng((self.seed, 2, number)).random((REDRAWS, 2))
                 others = (crop_at(picture, self.patch_size, *place) for place in places)
-                crop = next((other for other in others if other.std((0, 1)).max() >= FLAT), crop)
+                crop = next((other for other in others if not is_flat(other)), crop)
         if self.flips:
             crop = symmetry(crop, int(draws[3] * 8))
         if self.permute_channels:
@@ -203,6 +203,11 @@ def crop_at(picture, size, down, right):
     """The square of `size` whose corner lies at the fractions `down` and `right`, in [0, 1), of its range: a view."""
     top, left = (int(place * (side - size + 1)) for place, side in zip((down, right), picture.shape, strict=False))
     return picture[top:top + size, left:left + size]
+
+
+def is_flat(crop):
+    """Whether a crop [P, P, C] has no contrast in any channel."""
+    return crop.std((0, 1)).max() < FLAT
 
 
 def symmetry(crop, which):
