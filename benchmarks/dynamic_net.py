@@ -1,6 +1,6 @@
 """What Dynamic-Net costs: an alpha sweep against single runs, a step of either phase, and the network in PyTorch.
 
-    python3 benchmarks/dynamic_net.py [--size=256] [--widths=32,64,128,64,32] [--rounds=5]
+    PYTHONPATH=. python3 benchmarks/dynamic_net.py [--size=256] [--widths=32,64,128,64,32] [--rounds=5] [--keep_memory]
 
 Everything is timed in turns within one run and given as ratios of medians; seconds are for orientation only. The
 comparison with PyTorch needs benchmarks/requirements.txt and is left out without it.
@@ -16,11 +16,13 @@ from absl import app, flags
 
 import dynjax
 from configs.style_level_dynamic import get_config
+from dynjax import command_line
 from dynjax.training import build, initial_state, make_step, replicate, shard
 
 SIZE = flags.DEFINE_integer("size", 256, "Side of the picture, pixels.")
 WIDTHS = flags.DEFINE_list("widths", ["32", "64", "128", "64", "32"], "Widths of the style network.")
 ROUNDS = flags.DEFINE_integer("rounds", 5, "How often everything is timed, in turns.")
+KEEP = flags.DEFINE_bool("keep_memory", True, "Keep freed memory, as train.py and evaluate.py do; PyTorch's too.")
 POINTS = 16
 
 
@@ -133,6 +135,8 @@ def theirs(widths, size):
 
 
 def main(_):
+    if KEEP.value:
+        command_line.keep_memory()
     widths, size, rounds = tuple(map(int, WIDTHS.value)), SIZE.value, ROUNDS.value
     seconds = in_turns(sweep(widths, size), rounds) | in_turns(phase_steps(), rounds)
     ratios = [("grid of 16", "16 runs"), ("grid of 16", "16 baked runs"), ("phase blocks", "phase main")]

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dynjax.networks.blocked_conv import blocked_conv
 from dynjax.networks.conv_transpose import ConvTranspose
 from dynjax.tunable import TunableConv, TunableConvTranspose, TunableDense
 
@@ -144,3 +145,19 @@ def test_a_single_layer_with_a_deeper_phi():
     params = layer.init(jax.random.key(0), x, [0.5, 0.5])["params"]
     assert [pair["kernel"].shape for pair in params["phi"]] == [(2, 4), (4, 2)]
     assert np.abs(layer.apply({"params": params}, x, [1, 0]) - layer.apply({"params": params}, x, [0, 1])).max() > 0.01
+
+
+@pytest.mark.parametrize("shape, kernel, padding", [
+    ((2, 12, 11, 3), (9, 9), "VALID"), ((1, 9, 10, 2), (7, 8), "SAME"), ((1, 5, 4, 1), (7, 7), ((3, 4), (5, 2)))])
+def test_a_convolution_of_blocks_is_the_convolution(shape, kernel, padding):
+    rng = np.random.default_rng(1)
+    x, kernel = (rng.normal(size=size).astype(np.float32) for size in (shape, (*kernel, shape[-1], 5)))
+    plain = lambda x, kernel: jax.lax.conv_general_dilated(x, kernel, (1, 1), padding,
+                                                           dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    blocked = lambda x, kernel: blocked_conv(x, kernel, (1, 1), padding)
+    expected, pull = jax.vjp(plain, x, kernel)
+    found, pull_found = jax.vjp(blocked, x, kernel)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    cotangent = rng.normal(size=expected.shape).astype(np.float32)
+    for one, other in zip(pull_found(cotangent), pull(cotangent), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)

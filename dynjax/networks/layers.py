@@ -2,6 +2,7 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
+from dynjax.networks.blocked_conv import blocked_conv
 from dynjax.networks.initialisers import torch_bias, torch_kernel
 
 
@@ -16,8 +17,10 @@ def conv(x, features, size, *, name, strides=1, padding="SAME", kernel_init=torc
     sides = [(padding, padding)] * 2 if isinstance(padding, int) else padding
     starts = {"kernel_init": nn.initializers.zeros_init(), "bias_init": nn.initializers.zeros_init()} if zero else {
         "kernel_init": kernel_init, "bias_init": torch_bias(size * size * x.shape[-1])}
+    # Kernels of such a size are a network's first and last layers, which have few channels on one side.
+    form = {"conv_general_dilated": blocked_conv} if size >= 7 and strides == 1 else {}
     return nn.Conv(features, (size, size), strides=(strides, strides), padding=sides, dtype=dtype, name=name,
-                   **starts)(x)
+                   **form, **starts)(x)
 
 
 def instance_norm(x, *, name, dtype=None):

@@ -14,8 +14,9 @@ def grid(tunable, variables, x, alphas, *, chunk=None):
       x: [B, H, W, C].
       alphas: [A, P] points of alpha.
       chunk: how many points run side by side. By default one at a time on a CPU, where side by side means grouped
-        convolutions and is eight times slower, and eight on an accelerator; all at once where alpha only scales
-        activations (DynamicNet), so that what lies before the first block is computed once.
+        convolutions (eight times slower) or, where alpha only scales activations (DynamicNet), more memory than its
+        caches hold; on an accelerator eight, or all at once for a DynamicNet. What lies before a DynamicNet's first
+        block does not depend on alpha, and the compiler takes it out of the loop.
 
     Returns:
       [A, B, H', W', C'].
@@ -28,7 +29,7 @@ def grid(tunable, variables, x, alphas, *, chunk=None):
         raise ValueError(f"grid got alphas of shape {alphas.shape}; wanted (A, P), a list of one or more points. For "
                          "a single point use apply.")
     if chunk is None:
-        chunk = alphas.shape[0] if getattr(tunable, "alpha_scales_activations", False) else _default_chunk()
+        chunk = _default_chunk(tunable, alphas.shape[0])
     if chunk < 1:
         raise ValueError(f"grid got chunk={chunk}; wanted 1 or more points side by side.")
     try:
@@ -51,8 +52,10 @@ class _Same:
         return isinstance(other, _Same) and self.module is other.module
 
 
-def _default_chunk():
-    return 1 if jax.default_backend() == "cpu" else 8
+def _default_chunk(tunable, points):
+    if jax.default_backend() == "cpu":
+        return 1
+    return points if getattr(tunable, "alpha_scales_activations", False) else 8
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
