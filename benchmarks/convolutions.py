@@ -1,10 +1,11 @@
-"""Transposed convolutions as dynjax.ConvTranspose has them, against those of an input with zeros between its rows.
+"""Convolutions in the form that this library gives them, against the usual one.
 
     python3 benchmarks/convolutions.py
 
-Prints, for the layers of DCGAN and of pix2pix's U-Net, the milliseconds of a call and of its gradient (by input and
-kernel) in both forms, and their ratio. The two take turns and the best of several calls counts, so that the ratio holds
-on a busy machine too.
+Transposed ones, as dynjax.ConvTranspose has them, against an input with zeros between its rows, for the layers of DCGAN
+and of pix2pix's U-Net; and the 9 x 9 layers of the style network by blocks of pixels. Prints the milliseconds of a call
+and of its gradient (by input and kernel) in both forms, and their ratio. The two take turns and the best of several
+calls counts, so that the ratio holds on a busy machine too.
 """
 import time
 
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from dynjax.networks import ConvTranspose
+from dynjax.networks.blocked_conv import blocked_conv
 
 # Name, batch, side, channels in, channels out, strides, padding; kernels are 4x4.
 LAYERS = (
@@ -19,6 +21,9 @@ LAYERS = (
     ("DCGAN layer3", 16, 16, 128, 64, 2, 1), ("DCGAN layer4", 16, 32, 64, 3, 2, 1),
     ("U-Net up1", 4, 1, 512, 512, 2, 1), ("U-Net up4", 4, 8, 512, 128, 2, 1), ("U-Net up6", 4, 32, 128, 32, 2, 1),
     ("U-Net up7", 4, 64, 64, 3, 2, 1))
+# Name, batch, side, channels in, channels out; kernels are 9x9, the padding is done.
+WIDE = (("style conv1", 1, 264, 3, 32), ("style deconv3", 1, 264, 32, 3), ("style conv1", 4, 72, 3, 16),
+        ("style deconv3", 4, 72, 16, 3))
 CALLS = 7
 
 
