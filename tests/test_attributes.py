@@ -92,13 +92,17 @@ def test_values_and_pictures_by_hand():
     assert compiled == [(3, 4), (1, 4)]
     plain = painted(variables, grown(variables, NOISE), [0.5, -1.0], [4.0, 0.25])
     pictures = (plain + ALPHAS[:, :, None, None, None] * SHIFT + 1) / 2          # [A, N, 8, 8, 3]
-    assert found.names == ("red", "distance") and found.alpha == ("paint",) and found.pictures.shape == (5, 4, 8, 8, 3)
+    assert found.names == ("red", "distance", "variety") and found.alpha == ("paint",)
+    assert found.pictures.shape == (5, 4, 8, 8, 3)
     np.testing.assert_allclose(found.pictures, pictures[:, :4], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(found.values[..., 0], pictures[..., 0].mean((2, 3)), rtol=1e-5, atol=1e-5)
     # Half of the shift, for the pictures are halved: sqrt((0.09 + 0.04 + 0.01) / 3) / 2.
     distances = np.abs(ALPHAS) * math.sqrt(0.14 / 3) / 2
     np.testing.assert_allclose(found.values[..., 1], np.repeat(distances, 7, axis=1), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(found.values[1, :, 1], 0)
+    following = pictures[:, [1, 2, 0, 4, 5, 3, 0]]   # the next of its chunk; the last is filled from the first
+    varieties = np.sqrt(((pictures - following) ** 2).mean((2, 3, 4)))
+    np.testing.assert_allclose(found.values[..., 2], varieties, rtol=1e-5)
     np.testing.assert_allclose(found.means, found.values.mean(1))
     assert found.independence < 1e-6
     figures = attribute_figures(found)                                           # alpha -0.5 was not trained
@@ -119,7 +123,7 @@ def test_pictures_that_depend_on_their_batch_are_told():
     assert expected > 0.1
     assert found.independence == pytest.approx(expected, rel=1e-4)
     assert "pictures depend on what else is in their batch" in attribute_table(found)
-    assert "there is the distance alone" in attribute_table(found)
+    assert "No measure of an attribute is known" in attribute_table(found)
     single = measure_attributes(model, variables, NOISE[:3], ALPHAS[:2], answer=answer, measures={}, chunk=1)
     assert math.isnan(single.independence) and "made alone" in attribute_table(single)
 
@@ -171,7 +175,7 @@ def test_files_of_a_report(tmp_path, capsys):
                               labels=["0", "0.5", "1", "1.5"], rows=2, chunk=4)
     with open(tmp_path / "new/attributes.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["input", "alpha_paint", "red", "distance"] and len(rows) == 7 * 4
+    assert list(rows[0]) == ["input", "alpha_paint", "red", "distance", "variety"] and len(rows) == 7 * 4
     row = rows[2 * 4 + 1]                                                       # input 2 at alpha 0.5
     assert (row["input"], float(row["alpha_paint"])) == ("2", 0.5)
     assert float(row["red"]) == pytest.approx(found.values[1, 2, 0], rel=1e-6)
@@ -180,7 +184,7 @@ def test_files_of_a_report(tmp_path, capsys):
     assert "each of 7 fixed inputs" in text and "1 of 4 points of alpha lie beyond" in text
     line = next(line for line in text.splitlines() if line.startswith("| red"))
     assert [cell.strip() for cell in line.strip("|").split("|")] == ["red", "1.000", "100.0%", "0.1500", "50.0%"]
-    assert read_picture(tmp_path / "new/attributes.png").shape[1] == 2 * 504    # 4.2 inches of 120 dots each
+    assert read_picture(tmp_path / "new/attributes.png").shape[1] == 3 * 504    # 4.2 inches of 120 dots each
     # Pictures of 8 pixels, 32 times as large, with 10 pixels around; under each a line of 19 and 4 between.
     assert read_picture(tmp_path / "new/rows.png").shape == (2 * (256 + 23) + 3 * 10, 4 * 256 + 5 * 10, 3)
 
@@ -190,7 +194,7 @@ def test_files_of_a_report(tmp_path, capsys):
     (dict(alphas=[0.0, 1.0]), r"alphas of shape \(2,\); wanted \(A, K\)"),
     (dict(alphas=[[math.nan]]), "alphas that are not finite"),
     (dict(chunk=0), "chunk=0; wanted 1 or more"),
-    (dict(measures={"distance": RED["red"]}), "'distance', the name of the built-in one"),
+    (dict(measures={"distance": RED["red"]}), "'distance', the name of a built-in one"),
     (dict(measures={"red": lambda pictures: pictures[..., 0]}), r"red gave shape \(3, 8, 8\) for 3 pictures"),
     (dict(measures={"red": lambda pictures: np.full(len(pictures), np.nan)}), "red gave values that are not finite"),
     (dict(answer=lambda output, example: output[0]), r"pictures of shape \(8, 8, 3\) for 3 inputs"),

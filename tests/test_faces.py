@@ -80,7 +80,7 @@ def test_the_evaluation_measures_hair_and_smile(run, capsys):
     measure_run(small(), workdir=run[0])
     with open(run[0] / "evaluation/attributes.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["input", "alpha_layer2", "hair", "smile", "distance"] and len(rows) == 3 * 3
+    assert list(rows[0]) == ["input", "alpha_layer2", "hair", "smile", "distance", "variety"] and len(rows) == 3 * 3
     assert "made alone and made among others" in capsys.readouterr().out
 
 
@@ -109,8 +109,8 @@ def test_celeba_by_the_paper_s_preset(celeba, tmp_path):
     assert train(celeba, tmp_path / "run") == 0
     net, variables = dynjax.load(tmp_path / "run" / "model.safetensors")
     assert net.apply(variables, Z, 1.0).shape == (3, 64, 64, 3)
-    measure_run(celeba, workdir=tmp_path / "run")   # nothing is known of their hair: the distance alone
-    assert "there is the distance alone" in (tmp_path / "run/evaluation/attributes.md").read_text()
+    measure_run(celeba, workdir=tmp_path / "run")   # nothing is known of their hair
+    assert "No measure of an attribute is known" in (tmp_path / "run/evaluation/attributes.md").read_text()
 
 
 def test_attributes_of_celeba_that_are_not_there(celeba, tmp_path):

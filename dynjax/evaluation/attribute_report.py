@@ -5,7 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dynjax.evaluation.attributes import DISTANCE, TOLERANCE, attribute_figures, measure_attributes, within_range
+from dynjax.evaluation.attributes import (
+    BUILT_IN,
+    DISTANCE,
+    TOLERANCE,
+    attribute_figures,
+    measure_attributes,
+    within_range,
+)
 from dynjax.evaluation.columns import ALPHA
 from dynjax.evaluation.objective_plane import TRAINED, curve_order
 from dynjax.evaluation.objective_report import aligned, correlation_text, tidy
@@ -128,10 +135,11 @@ def _conventions(found, trained):
     lines = [
         f"The numbers are {several}, the same at every alpha; attributes.csv has every input.",
         "Measured are the pictures as the generator gives them, neither clipped nor rounded. The distance is the root "
-        "mean square difference to the same input's picture at alpha 0, values of 0 to 1.",
+        "mean square difference to the same input's picture at alpha 0, values of 0 to 1; the variety is that to the "
+        "next input's at the same alpha, near 0 where the generator makes one picture of everything.",
     ]
-    if found.names == (DISTANCE,):
-        lines.append("No measure of an attribute is known for such pictures; there is the distance alone.")
+    if found.names == BUILT_IN:
+        lines.append("No measure of an attribute is known for such pictures.")
     if not within.any():
         lines.append("No point of alpha lies within the range that was trained; the figures are of what is "
                      "extrapolated.")

@@ -10,6 +10,8 @@ from dynjax.evaluation.objective_plane import TRAINED, curve_order
 from dynjax.evaluation.product import number_names
 
 DISTANCE = "distance"
+VARIETY = "variety"
+BUILT_IN = (DISTANCE, VARIETY)
 TOLERANCE = 0.05        # of an input's range: what it may fall back and still count as monotone
 LEAST_CHANGE = 1e-6     # of a measure, below which nothing but rounding has changed
 
@@ -19,7 +21,7 @@ class Attributes:
     """What `measure_attributes` found.
 
     Attributes:
-      names: of the M measures; the last is "distance".
+      names: of the M measures; the last two are "distance" and "variety".
       alpha: the K names of alpha's numbers. alphas: [A, K].
       values: [A, N, M], every measure of every input's picture.
       pictures: [A, S, H, W, C], those of the first S inputs.
@@ -43,8 +45,10 @@ def measure_attributes(model, variables, inputs, alphas, *, answer, measures, ch
     """Makes pictures of the same inputs at every alpha and measures each.
 
     Beside the given measures there is "distance", the root mean square difference between a picture and the one made
-    of the same input at alpha 0. Pictures are measured as they come, neither clipped nor rounded. Alpha is an argument
-    of one compiled program, compiled for two sizes: a chunk, and the first input alone.
+    of the same input at alpha 0, and "variety", that between a picture and the next input's at the same alpha: it falls
+    towards 0 where a generator has collapsed and makes one picture of everything, which no attribute would show.
+    Pictures are measured as they come, neither clipped nor rounded. Alpha is an argument of one compiled program,
+    compiled for two sizes: a chunk, and the first input alone.
 
     Args:
       model: a wrapper with apply(variables, x, alpha), such as a DynamicNet around a generator.
@@ -69,9 +73,10 @@ def measure_attributes(model, variables, inputs, alphas, *, answer, measures, ch
                          "such as noise (N, latent).")
     if chunk < 1:
         raise ValueError(f"measure_attributes got chunk={chunk}; wanted 1 or more inputs side by side.")
-    if DISTANCE in measures:
-        raise ValueError(f"measure_attributes got a measure {DISTANCE!r}, the name of the built-in one; give it "
-                         "another name.")
+    taken = [name for name in BUILT_IN if name in measures]
+    if taken:
+        raise ValueError(f"measure_attributes got a measure {taken[0]!r}, the name of a built-in one; give it another "
+                         "name.")
     compiled = jax.jit(lambda variables, x, alpha: answer(model.apply(variables, x, alpha), {"input": x}))
 
     def generate(x, alpha):
@@ -96,11 +101,12 @@ def measure_attributes(model, variables, inputs, alphas, *, answer, measures, ch
             pictures = generate(x, alpha) if alpha.any() else origin
             if start == 0 and size > 1:
                 apart.append(np.abs(generate(x[:1], alpha)[0] - pictures[0]).max())
-            rows.append(_values(measures, pictures[:count], origin[:count], alpha))
+            others = np.roll(pictures, -1, axis=0)
+            rows.append(_values(measures, pictures[:count], origin[:count], others[:count], alpha))
             shown.append(pictures[:min(count, max(0, keep - start))])
         values.append(rows)
         kept.append(shown)
-    return Attributes((*measures, DISTANCE), number_names(model, alphas.shape[1]), alphas,
+    return Attributes((*measures, *BUILT_IN), number_names(model, alphas.shape[1]), alphas,
                       np.concatenate(values, axis=1), np.concatenate(kept, axis=1),
                       float(max(apart, default=math.nan)))
 
@@ -160,7 +166,7 @@ def _points(alphas):
     return alphas
 
 
-def _values(measures, pictures, origin, alpha):
+def _values(measures, pictures, origin, others, alpha):
     """Every measure of every picture, [B, M]."""
     columns = []
     for name, measure in measures.items():
@@ -172,5 +178,5 @@ def _values(measures, pictures, origin, alpha):
             raise ValueError(f"the measure {name} gave values that are not finite at alpha {alpha.tolist()}; wanted "
                              "numbers.")
         columns.append(column)
-    moved = pictures.astype(np.float64) - origin
-    return np.stack([*columns, np.sqrt(np.mean(moved**2, axis=(1, 2, 3)))], axis=1)
+    apart = lambda reference: np.sqrt(np.mean((pictures.astype(np.float64) - reference) ** 2, axis=(1, 2, 3)))
+    return np.stack([*columns, apart(origin), apart(others)], axis=1)
