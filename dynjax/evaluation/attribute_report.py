@@ -15,9 +15,8 @@ from dynjax.evaluation.attributes import (
 )
 from dynjax.evaluation.columns import ALPHA
 from dynjax.evaluation.objective_plane import TRAINED, curve_order
-from dynjax.evaluation.objective_report import aligned, correlation_text, tidy
 from dynjax.evaluation.sheet import alpha_rows
-from dynjax.evaluation.tables import write_csv
+from dynjax.evaluation.tables import aligned, correlation_text, tidy, write_csv
 from dynjax.files import write_atomically
 
 BAND = (0.1, 0.9)

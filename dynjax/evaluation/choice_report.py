@@ -6,8 +6,7 @@ import numpy as np
 from dynjax.evaluation.choice import choose_alpha, metric_curves
 from dynjax.evaluation.columns import TITLES, in_words, value_text
 from dynjax.evaluation.fronts import monotonicity
-from dynjax.evaluation.objective_report import aligned, correlation_text
-from dynjax.evaluation.tables import write_csv
+from dynjax.evaluation.tables import aligned, correlation_text, write_csv
 from dynjax.files import write_atomically
 
 

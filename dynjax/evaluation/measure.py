@@ -86,7 +86,7 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
     names = alpha_names(tunable, alphas)
     found, sizes = Measurement([], [], [], []), FewSizes(exact_sizes)
     reason = "there were none"
-    for index, (name, image) in enumerate(_bar(images, progress)):
+    for index, (name, image) in enumerate(measuring_bar(images, progress)):
         try:
             example = task.evaluation_example(image, jax.random.fold_in(jax.random.key(seed), index))
         except ValueError as error:
@@ -143,7 +143,7 @@ def _eight_bit(images):
     return np.round(np.clip(np.asarray(images), 0, 1) * 255).astype(np.uint8)
 
 
-def _bar(images, progress):
+def measuring_bar(images, progress):
     """A bar over the pictures; where the output is no terminal, a line every half minute."""
     from tqdm import tqdm
 

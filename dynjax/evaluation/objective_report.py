@@ -1,12 +1,11 @@
 """From a model and pictures to the files of an evaluation in the space of objectives."""
-import math
 from pathlib import Path
 
 from dynjax.evaluation.columns import ALPHA, in_words
 from dynjax.evaluation.objective_plane import TRAINED, figures, objective_plane, plane_names
 from dynjax.evaluation.objective_plot import plot_objectives
 from dynjax.evaluation.objective_space import measure_objectives
-from dynjax.evaluation.tables import write_csv
+from dynjax.evaluation.tables import aligned, correlation_text, tidy, write_csv
 from dynjax.files import write_atomically
 
 
@@ -150,21 +149,3 @@ def _figure_tables(space, plane, found):
         times = f", {grid / curve:.2f} times as much" if curve > 0 else ""
         yield (f"Area of the convex hull: the curve {curve:.4f}, the grid of {len(plane.grid)} points "
                f"{grid:.4f}{times}.")
-
-
-def tidy(number):
-    """Without what rounding leaves of a zero, such as -2.8e-17."""
-    return round(float(number), 6) + 0.0
-
-
-def correlation_text(value):
-    return "-" if math.isnan(value) else f"{value:.3f}"
-
-
-def aligned(cells, left=1):
-    """Markdown whose columns are aligned in a terminal too, the first `left` ones to the left."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    rule = ["-" * width if index < left else "-" * (width - 1) + ":" for index, width in enumerate(widths)]
-    pad = lambda index, cell: cell.ljust(widths[index]) if index < left else cell.rjust(widths[index])
-    return "\n".join("| " + " | ".join(pad(index, cell) for index, cell in enumerate(line)) + " |"
-                     for line in (cells[0], rule, *cells[1:]))

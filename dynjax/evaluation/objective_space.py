@@ -9,7 +9,7 @@ import numpy as np
 
 from dynjax.evaluation.columns import point_text
 from dynjax.evaluation.comparisons import Comparisons, answer_of, checked_blends, checked_fixed
-from dynjax.evaluation.measure import _bar
+from dynjax.evaluation.measure import measuring_bar
 from dynjax.evaluation.product import (
     Product,
     alpha_by_name,
@@ -114,7 +114,7 @@ def measure_objectives(model, variables, task, objectives, images, alphas, *, pr
     comparisons = Comparisons(model, variables, task, checked_fixed(fixed), ends, shares)
     columns, names, left_out, reason = number_names(model, curve.shape[1]), [], [], "there were none"
     values = {"curve": [], "grid": [], "others": []}
-    for index, (name, image) in enumerate(_bar(images, progress)):
+    for index, (name, image) in enumerate(measuring_bar(images, progress)):
         try:
             example = task.evaluation_example(image, jax.random.fold_in(jax.random.key(seed), index))
         except ValueError as error:

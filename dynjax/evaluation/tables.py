@@ -99,13 +99,26 @@ def format_table(means, header=()):
     for row in means:
         cells.append([row["method"], *("" if row[key] is None else f"{row[key]:.3g}" for key in alphas),
                       *(value_text(metric, row[metric]) for metric in metrics)])
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    # Method to the left, numbers to the right, in Markdown as in the terminal.
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    lines = ["| " + " | ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in
-                                                          zip(line[1:], widths[1:], strict=True))]) + " |"
-             for line in (cells[0], rule, *cells[1:])]
-    return "\n".join([*(f"- {sentence}" for sentence in header), *([""] if header else []), *lines]) + "\n"
+    return "\n".join([*(f"- {sentence}" for sentence in header), *([""] if header else []), aligned(cells)]) + "\n"
+
+
+def tidy(number):
+    """Without what rounding leaves of a zero, such as -2.8e-17."""
+    return round(float(number), 6) + 0.0
+
+
+def correlation_text(value):
+    """A rank correlation, "-" where there is none."""
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def aligned(cells, left=1):
+    """Markdown whose columns are aligned in a terminal too, the first `left` ones to the left."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    rule = ["-" * width if index < left else "-" * (width - 1) + ":" for index, width in enumerate(widths)]
+    pad = lambda index, cell: cell.ljust(widths[index]) if index < left else cell.rjust(widths[index])
+    return "\n".join("| " + " | ".join(pad(index, cell) for index, cell in enumerate(line)) + " |"
+                     for line in (cells[0], rule, *cells[1:]))
 
 
 def _mean(values):
