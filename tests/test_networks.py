@@ -68,7 +68,8 @@ def test_johnson_net_rounds_sizes_up_to_four_and_has_both_spaces():
     y = jax.jit(net.apply)(variables, X)
     assert y.shape == (2, 12, 8, 3)
     inner = jax.jit(net.clone(space="imagenet").apply)(variables, imagenet_normalise(X))
-    np.testing.assert_allclose(y, imagenet_denormalise(inner), atol=1e-5)
+    # Two programs, whose roundings the norms of such small maps enlarge; another space differs by tenths.
+    np.testing.assert_allclose(y, imagenet_denormalise(inner), atol=1e-4)
 
 
 def test_parameter_repeats_its_array_for_the_batch():
