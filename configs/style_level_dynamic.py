@@ -30,7 +30,7 @@ def get_config(preset="default"):
             names=("main", "blocks"),
             main=dict(trains="params/main", alpha=0.0, steps=1_000, optimizer=dict(learning_rate=3e-3),
                       objectives=dict(style=dict(weight=2e3))),
-            blocks=dict(trains="params/blocks", alpha=1.0, steps=400, optimizer=dict(learning_rate=2e-3),
+            blocks=dict(trains="params/blocks", alpha=1.0, steps=900, optimizer=dict(learning_rate=2e-3),
                         objectives=dict(style=dict(weight=5e4)))),
         objectives=dict(
             content=dict(weight=1.0, terms=CONTENT),
@@ -67,9 +67,9 @@ def get_config(preset="default"):
         config.phases = ConfigDict(dict(
             names=("main", "lower", "higher"),
             main=dict(config.phases.main, objectives=dict(style=dict(weight=1e4))),
-            lower=dict(config.phases.blocks, trains="params/blocks/*/lower", alpha=-1.0,
+            lower=dict(config.phases.blocks, trains="params/blocks/*/lower", alpha=-1.0, steps=400,
                        objectives=dict(style=dict(weight=1e3))),
-            higher=dict(config.phases.blocks, trains="params/blocks/*/higher")))
+            higher=dict(config.phases.blocks, trains="params/blocks/*/higher", steps=400)))
     elif preset == "limit":
         config.phases.main.objectives.style.weight = 5e4
         config.phases.blocks.objectives.style.weight = 0.0
