@@ -325,6 +325,7 @@ def test_modules_are_equal_only_in_the_same_order():
 
 @pytest.mark.parametrize("alpha, said", [
     (np.ones(2), r"shape \(2,\) for K = 3 blocks \(conv1, encoder/norm, conv0/conv0\)"),
+    (None, "alpha is None; wanted numbers"),
     (np.ones((3, 3)), "has 3 rows for a batch of 2"),
     (np.ones((2, 3, 3)), "wanted () for all blocks".replace("()", r"\(\)")),
     ({"conv1": 1}, "missing: encoder/norm, conv0/conv0"),

@@ -236,6 +236,8 @@ def test_aggregate_by_hand():
 
 @pytest.mark.parametrize(("alpha", "said"), [
     ([0.5], r"shape \(1,\); wanted \(2,\)"), (0.5, r"shape \(\)"), (np.zeros((2, 2)), "2 rows for a batch of 3"),
+    (None, "alpha is None; wanted numbers"), (["a", "b"], r"alpha is \['a', 'b'\]; wanted numbers"),
+    ({"first": np.ones(3), "second": np.ones(2)}, r"shapes first \(3,\), second \(2,\); wanted numbers or arrays"),
     ({"first": 1, "secnd": 0}, "unknown: secnd; missing: second"), (np.zeros((1, 1, 2)), r"shape \(1, 1, 2\)")])
 def test_wrong_alpha_is_told(tunable, variables, image, alpha, said):
     with pytest.raises(ValueError, match=said):

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
+from dynjax.tunable.alpha import as_numbers
+
 FORMS = "() for all blocks, (K,) one a block, (B, K) one an image and block, (B, H, W, K) a map, or a dict by path"
 
 
@@ -16,7 +18,7 @@ def block_alphas(alpha, paths, batch=None):
       batch: B, checked where given.
 
     Raises:
-      ValueError: another shape or batch; unknown or missing paths.
+      ValueError: no numbers, another shape or batch; unknown or missing paths.
     """
     count = len(paths)
     if isinstance(alpha, Mapping):
@@ -73,7 +75,7 @@ def _by_path(alpha, paths, batch):
         said = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
         raise ValueError(f"alpha by path does not fit ({'; '.join(said)}); wanted one alpha for each "
                          f"of {', '.join(paths)}.")
-    values = {path: _floats(alpha[path]) for path in paths}
+    values = {path: _floats(alpha[path], f"alpha for {path}") for path in paths}
     for path, value in values.items():
         if value.ndim not in (0, 1, 3) or (value.ndim and batch is not None and value.shape[0] != batch):
             images = "B" if batch is None else batch
@@ -82,6 +84,6 @@ def _by_path(alpha, paths, batch):
     return values
 
 
-def _floats(alpha):
-    array = jnp.asarray(alpha)
+def _floats(alpha, name="alpha"):
+    array = as_numbers(alpha, name)
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(jnp.float32)

@@ -4,6 +4,20 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 
 
+def as_numbers(value, name="alpha"):
+    """An array of numbers; refuses None, text and lists of lists of different lengths.
+
+    Raises:
+      ValueError: not numbers.
+    """
+    try:
+        if value is None:
+            raise TypeError
+        return jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is {value!r}; wanted numbers, as one, a list, an array or a dict by name.") from None
+
+
 def alpha_array(alpha, names=None, *, batch=None):
     """Alpha as a float32 array [P], one point for the batch, or [B, P], one point an image.
 
@@ -13,11 +27,11 @@ def alpha_array(alpha, names=None, *, batch=None):
       batch: B, checked against a per-image alpha where given.
 
     Raises:
-      ValueError: wrong length, number of axes or batch, unknown or missing name.
+      ValueError: no numbers, wrong length, number of axes or batch, unknown or missing name.
     """
     if isinstance(alpha, Mapping):
         alpha = _by_name(alpha, names)
-    array = jnp.asarray(alpha, dtype=jnp.float32)
+    array = as_numbers(alpha).astype(jnp.float32)
     wanted = "(P,) or (B, P)" if names is None else f"({len(names)},) or (B, {len(names)})"
     known = "" if names is None else f", in the order {', '.join(names)}"
     if array.ndim not in (1, 2) or (names is not None and array.shape[-1] != len(names)):
@@ -48,8 +62,8 @@ def _by_name(alpha, names):
         said = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
         raise ValueError(f"alpha by name does not fit ({'; '.join(said)}); wanted a number for each of "
                          f"{', '.join(names)}.")
-    values = [jnp.asarray(alpha[name], dtype=jnp.float32) for name in names]
-    if any(value.ndim > 1 for value in values):
+    values = [as_numbers(alpha[name], f"alpha {name}").astype(jnp.float32) for name in names]
+    if any(value.ndim > 1 for value in values) or len({value.shape for value in values if value.ndim}) > 1:
         shapes = ", ".join(f"{name} {value.shape}" for name, value in zip(names, values, strict=True))
-        raise ValueError(f"alpha by name has the shapes {shapes}; wanted numbers or arrays (B,).")
+        raise ValueError(f"alpha by name has the shapes {shapes}; wanted numbers or arrays (B,) of one length.")
     return jnp.stack(jnp.broadcast_arrays(*values), axis=-1)
