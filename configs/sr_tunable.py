@@ -18,15 +18,15 @@ def get_config(preset="default"):
         network=dict(name="EDSR", features=32, blocks=12, scale=4, upsampler="direct"),
         tunable=dict(kernels=config_dict.placeholder(int), phi="affine", hidden=(), fixed=()),
         # One alpha for every group of images of a batch; stretched, so that both ends are often hit.
-        alpha=dict(names=("fidelity", "perceptual"), sampler="simplex", stretch=0.35, group_size=4),
+        alpha=dict(names=("fidelity", "perceptual"), sampler="simplex", stretch=0.35, group_size=2),
         objectives=dict(
             fidelity=dict(weight=1.0, terms=dict(l1=1.0)),
-            perceptual=dict(weight=1.0, terms=dict(l1=0.5, lpips=dict(scale=0.03, net="alex")))),
+            perceptual=dict(weight=1.5, terms=dict(l1=0.5, lpips=dict(scale=0.03, net="alex")))),
         critic=dict(name="", learning_rate=1e-4, features=64, stages=5),
         data=dict(source="samples", split="train", patch_size=96, crops_per_image=1, flips=True,
                   scales=(1.0, 0.7, 0.5, 0.35), permute_channels=True, cache="auto", threads=2),
         evaluation=dict(source="samples", split="test", alphas=5),
-        batch_size=8, steps=3_000, average_decay=0.0, bfloat16=False,
+        batch_size=8, steps=3_500, average_decay=0.0, bfloat16=False,
         optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
                        halve_at=(), clip=1.0, accumulate=1),
         checkpoint_every=500, preview_every=500, log_every=10,
@@ -40,8 +40,9 @@ def get_config(preset="default"):
             optimizer=dict(learning_rate=1e-4, schedule="halving", halve_at=(0.5, 0.8, 0.9, 0.95)),
             critic=dict(name="VGGCritic"), average_decay=0.999, checkpoint_every=5_000, preview_every=5_000,
             log_every=100))
-        config.objectives.perceptual.terms = ConfigDict(dict(
-            l1=1e-2, perceptual=dict(scale=1.0, net="vgg16", layers=("conv5_3",)), adversarial=5e-3))
+        config.alpha.group_size = 4
+        config.objectives.perceptual = ConfigDict(dict(weight=1.0, terms=dict(
+            l1=1e-2, perceptual=dict(scale=1.0, net="vgg16", layers=("conv5_3",)), adversarial=5e-3)))
     elif preset == "plain":
         # One objective and the identity as phi: an ordinary network.
         config.alpha.names, config.tunable.phi = ("fidelity",), "identity"
@@ -52,7 +53,6 @@ def get_config(preset="default"):
             critic=dict(name="VGGCritic", features=16, stages=4, learning_rate=2e-5),
             optimizer=dict(learning_rate=2e-4),
             data=dict(source="folder:bsds_train", scales=(1.0, 0.7, 0.5), permute_channels=False)))
-        config.alpha.group_size = 2
         config.objectives.perceptual = ConfigDict(dict(weight=0.5, terms=dict(
             l1=0.4, perceptual=dict(scale=0.02, net="vgg16", layers=("relu2_2", "conv3_3")), adversarial=7.5e-4)))
     elif preset == "smoke":
