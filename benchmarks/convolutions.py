@@ -3,7 +3,7 @@
     python3 benchmarks/convolutions.py
 
 Transposed ones, as dynjax.ConvTranspose has them, against an input with zeros between its rows, for the layers of DCGAN
-and of pix2pix's U-Net; and the 9 x 9 layers of the style network by blocks of pixels. Prints the milliseconds of a call
+and of pix2pix's U-Net; the 9 x 9 layers of the style network by blocks of pixels, and its layers of doubled images. Prints the milliseconds of a call
 and of its gradient (by input and kernel) in both forms, and their ratio. The two take turns and the best of several
 calls counts, so that the ratio holds on a busy machine too.
 """
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from dynjax.networks import ConvTranspose
 from dynjax.networks.blocked_conv import blocked_conv
+from dynjax.networks.doubled_conv import doubled_conv
 
 # Name, batch, side, channels in, channels out, strides, padding; kernels are 4x4.
 LAYERS = (
@@ -24,6 +25,8 @@ LAYERS = (
 # Name, batch, side, channels in, channels out; kernels are 9x9, the padding is done.
 WIDE = (("style conv1", 1, 264, 3, 32), ("style deconv3", 1, 264, 32, 3), ("style conv1", 4, 72, 3, 16),
         ("style deconv3", 4, 72, 16, 3))
+# Name, batch, side, channels in, channels out; kernels are 3x3.
+DOUBLED = (("style deconv1", 1, 64, 128, 64), ("style deconv2", 1, 128, 64, 32), ("style deconv2", 4, 32, 32, 16))
 CALLS = 7
 
 
@@ -32,6 +35,12 @@ def with_zeros(x, kernel, strides, padding):
     pads = [(side - 1 - padding,) * 2 for side in kernel.shape[:2]]
     return jax.lax.conv_general_dilated(x, kernel[::-1, ::-1], (1, 1), pads, lhs_dilation=(strides, strides),
                                         dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def of_doubled(x, kernel):
+    """The usual form: the image is made large and padded first."""
+    large = jnp.pad(jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
+    return jax.lax.conv_general_dilated(large, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 def energy(form):
@@ -73,6 +82,10 @@ def main():
                  for form, options in ((blocked_conv, {}), (jax.lax.conv_general_dilated, {
                      "dimension_numbers": ("NHWC", "HWIO", "NHWC")}))]
         compare(name, forms, normal(0, batch, side, side, channels), normal(1, 9, 9, channels, features))
+    edge = lambda x: jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    for name, batch, side, channels, features in DOUBLED:
+        forms = (lambda x, kernel: doubled_conv(edge(x), kernel), of_doubled)
+        compare(name, forms, normal(0, batch, side, side, channels), normal(1, 3, 3, channels, features))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pytest
 
 from dynjax.networks.blocked_conv import blocked_conv
 from dynjax.networks.conv_transpose import ConvTranspose
+from dynjax.networks.doubled_conv import doubled_conv
 from dynjax.tunable import TunableConv, TunableConvTranspose, TunableDense
 
 
@@ -158,6 +159,25 @@ def test_a_convolution_of_blocks_is_the_convolution(shape, kernel, padding):
     expected, pull = jax.vjp(plain, x, kernel)
     found, pull_found = jax.vjp(blocked, x, kernel)
     np.testing.assert_allclose(found, expected, atol=2e-5)
+    cotangent = rng.normal(size=expected.shape).astype(np.float32)
+    for one, other in zip(pull_found(cotangent), pull(cotangent), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("before, after", [("edge", "reflect"), ("constant", "constant")])
+def test_a_convolution_of_a_doubled_image(before, after):
+    rng = np.random.default_rng(2)
+    x, kernel = (rng.normal(size=size).astype(np.float32) for size in ((2, 4, 3, 3), (3, 3, 3, 5)))
+    border = ((0, 0), (1, 1), (1, 1), (0, 0))
+
+    def plain(x, kernel):
+        large = jnp.pad(jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2), border, mode=after)
+        return jax.lax.conv_general_dilated(large, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+    expected, pull = jax.vjp(plain, x, kernel)
+    found, pull_found = jax.vjp(lambda x, kernel: doubled_conv(jnp.pad(x, border, mode=before), kernel), x, kernel)
+    assert found.shape == (2, 8, 6, 5)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
     cotangent = rng.normal(size=expected.shape).astype(np.float32)
     for one, other in zip(pull_found(cotangent), pull(cotangent), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)

@@ -3,27 +3,30 @@ from typing import Any
 
 import flax.linen as nn
 
-from dynjax.networks.layers import check_images, conv, instance_norm, reflect, result_type, upsample_nearest
+from dynjax.networks.layers import check_images, conv, doubled, instance_norm, reflect, result_type
 from dynjax.networks.vgg import imagenet_denormalise, imagenet_normalise
 
 SPACES = ("unit", "imagenet")
 
 
 class ReflectConv(nn.Module):
-    """Nearest upsampling where asked, reflection padding by half the kernel, convolution.
+    """Reflection padding by half the kernel, convolution; [N, H, W, C] -> [N, ceil(H / strides), ceil(W / strides), F].
 
-    [N, H, W, C] -> [N, ceil(H * upsample / strides), ceil(W * upsample / strides), features].
+    Attributes:
+      doubles: nearest upsampling by 2 before, to [N, 2 H, 2 W, F]; for a kernel of 3 and strides of 1.
     """
     features: int
     kernel_size: int = 3
     strides: int = 1
-    upsample: int = 1
+    doubles: bool = False
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x):
+        if self.doubles:
+            return doubled(x, self.features, edge="reflect", dtype=self.dtype, name="conv2d")
         pad = self.kernel_size // 2
-        x = reflect(upsample_nearest(x, self.upsample) if self.upsample > 1 else x, pad, pad, pad, pad)
+        x = reflect(x, pad, pad, pad, pad)
         return conv(x, self.features, self.kernel_size, strides=self.strides, padding="VALID", dtype=self.dtype,
                     name="conv2d")
 
@@ -76,7 +79,7 @@ class JohnsonNet(nn.Module):
         for index in range(1, self.blocks + 1):
             y = JohnsonResidualBlock(self.widths[2], dtype=self.dtype, name=f"res{index}")(y)
         for index in (1, 2):
-            y = ReflectConv(self.widths[2 + index], upsample=2, dtype=self.dtype, name=f"deconv{index}")(y)
+            y = ReflectConv(self.widths[2 + index], doubles=True, dtype=self.dtype, name=f"deconv{index}")(y)
             y = nn.relu(instance_norm(y, dtype=self.dtype, name=f"in{index + 3}"))
         y = ReflectConv(3, 9, dtype=self.dtype, name="deconv3")(y).astype(result_type(x))
         return imagenet_denormalise(y) if self.space == "unit" else y

@@ -3,24 +3,27 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from dynjax.networks.blocked_conv import blocked_conv
+from dynjax.networks.doubled_conv import doubled_conv
 from dynjax.networks.initialisers import torch_bias, torch_kernel
 
 
-def conv(x, features, size, *, name, strides=1, padding="SAME", kernel_init=torch_kernel, zero=False, dtype=None):
+def conv(x, features, size, *, name, strides=1, padding="SAME", kernel_init=torch_kernel, zero=False, dtype=None,
+         form=None):
     """A square convolution with bias, started as PyTorch starts its own; for use inside a compact method.
 
     Args:
       x: [N, H, W, C]. features: output channels. size: side of the kernel.
       padding: as for flax.linen.Conv; a number is that many zeros on every side.
       zero: start with kernel and bias at zero.
+      form: a function in the place of jax.lax.conv_general_dilated.
     """
     sides = [(padding, padding)] * 2 if isinstance(padding, int) else padding
     starts = {"kernel_init": nn.initializers.zeros_init(), "bias_init": nn.initializers.zeros_init()} if zero else {
         "kernel_init": kernel_init, "bias_init": torch_bias(size * size * x.shape[-1])}
-    # Kernels of such a size are a network's first and last layers, which have few channels on one side.
-    form = {"conv_general_dilated": blocked_conv} if size >= 7 and strides == 1 else {}
+    if form is None and size >= 7 and strides == 1:
+        form = blocked_conv   # a network's first and last layers, which have few channels on one side
     return nn.Conv(features, (size, size), strides=(strides, strides), padding=sides, dtype=dtype, name=name,
-                   **form, **starts)(x)
+                   conv_general_dilated=form, **starts)(x)
 
 
 def instance_norm(x, *, name, dtype=None):
@@ -38,9 +41,15 @@ def pixel_shuffle(x, scale):
     return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * scale, w * scale, channels // scale**2)
 
 
-def upsample_nearest(x, scale=2):
-    """[N, H, W, C] -> [N, H * scale, W * scale, C], every pixel repeated."""
-    return jnp.repeat(jnp.repeat(x, scale, axis=1), scale, axis=2)
+def doubled(x, features, *, name, edge, dtype=None):
+    """Nearest upsampling by 2, then a 3 x 3 convolution as `conv` has it, padded outside.
+
+    Args:
+      x: [N, H, W, C], to [N, 2 H, 2 W, features]. edge: "reflect" or "zeros".
+    """
+    mode = {"reflect": "edge", "zeros": "constant"}[edge]   # a doubled pixel's reflection is the pixel
+    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
+    return conv(x, features, 3, padding="VALID", form=doubled_conv, dtype=dtype, name=name)
 
 
 def reflect(x, top, bottom, left, right):

@@ -3,7 +3,7 @@ from typing import Any
 
 import flax.linen as nn
 
-from dynjax.networks.layers import check_images, conv, instance_norm, reflect, result_type, upsample_nearest
+from dynjax.networks.layers import check_images, conv, doubled, instance_norm, reflect, result_type
 from dynjax.networks.vgg import imagenet_denormalise, imagenet_normalise
 
 
@@ -12,17 +12,22 @@ class ConvBlock(nn.Module):
 
     Attributes:
       padding: "SAME", or the number of zeros on every side.
+      doubles: nearest upsampling by 2 before, to [N, 2 H, 2 W, features]; for a kernel of 3 and strides of 1.
     """
     features: int
     kernel_size: int = 3
     strides: int = 1
     padding: str | int = "SAME"
+    doubles: bool = False
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x):
-        y = conv(x, self.features, self.kernel_size, strides=self.strides, padding=self.padding, dtype=self.dtype,
-                 name="conv")
+        if self.doubles:
+            y = doubled(x, self.features, edge="zeros", dtype=self.dtype, name="conv")
+        else:
+            y = conv(x, self.features, self.kernel_size, strides=self.strides, padding=self.padding, dtype=self.dtype,
+                     name="conv")
         return nn.relu(instance_norm(y, dtype=self.dtype, name="norm"))
 
 
@@ -77,9 +82,9 @@ class StyleNet(nn.Module):
         for index in range(residual):
             y = NormResidualBlock(y.shape[-1], dtype=self.dtype, name=f"ResidualBlock_{index}")(y)
         for scale in reversed(range(self.scales)):
-            y = upsample_nearest(y)
             for index in range(decoder):
-                y = ConvBlock(self.features * 2**scale, dtype=self.dtype, name=f"decoder_{scale}_{index}")(y)
+                y = ConvBlock(self.features * 2**scale, doubles=index == 0, dtype=self.dtype,
+                              name=f"decoder_{scale}_{index}")(y)
         y = conv(y, 3, 9, dtype=self.dtype, name="conv_out")
         return imagenet_denormalise(y.astype(result_type(x)))[:, :height, :width]
 
