@@ -3,9 +3,9 @@
     python3 benchmarks/convolutions.py
 
 Transposed ones, as dynjax.ConvTranspose has them, against an input with zeros between its rows, for the layers of DCGAN
-and of pix2pix's U-Net; the 9 x 9 layers of the style network by blocks of pixels, and its layers of doubled images. Prints the milliseconds of a call
-and of its gradient (by input and kernel) in both forms, and their ratio. The two take turns and the best of several
-calls counts, so that the ratio holds on a busy machine too.
+and of pix2pix's U-Net; the 9 x 9 layers of the style network by blocks of pixels; its layers of doubled images. Prints
+the milliseconds of a call and of its gradient (by input and kernel) in both forms, and their ratio. The two take turns
+and the best of several calls counts, so that the ratio holds on a busy machine too.
 """
 import time
 
