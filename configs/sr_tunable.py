@@ -26,7 +26,7 @@ def get_config(preset="default"):
         data=dict(source="samples", split="train", patch_size=96, crops_per_image=1, flips=True,
                   scales=(1.0, 0.7, 0.5, 0.35), permute_channels=True, cache="auto", threads=2),
         evaluation=dict(source="samples", split="test", alphas=5),
-        batch_size=8, steps=3_500, average_decay=0.0, bfloat16=False,
+        batch_size=8, steps=3_000, average_decay=0.0, bfloat16=False,
         optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
                        halve_at=(), clip=1.0, accumulate=1),
         checkpoint_every=500, preview_every=500, log_every=10,
