@@ -17,7 +17,7 @@ LAYERS = ("relu3_3",)
 def get_config(preset="default"):
     """The experiment as data; --config.KEY=VALUE overrides any entry."""
     objective = lambda picture: dict(weight=1.0, terms=dict(
-        gram=dict(scale=2e4, picture=f"drawn:{picture}", size=256, layers=LAYERS),
+        gram=dict(scale=3e4, picture=f"drawn:{picture}", size=256, layers=LAYERS),
         perceptual=dict(scale=1.0, net="vgg16", layers=LAYERS, distance="l2"), total_variation=1.0, chroma=10.0))
     config = ConfigDict(dict(
         name="style_tunable", preset=preset, seed=0,
@@ -30,8 +30,8 @@ def get_config(preset="default"):
         data=dict(source="samples", split="train", patch_size=64, crops_per_image=1, flips=True,
                   scales=(1.0, 0.7, 0.5), permute_channels=False, cache="auto", threads=2),
         evaluation=dict(source="samples", split="test", size=160, alphas=3, axes=STYLES[:2]),
-        batch_size=4, steps=600, average_decay=0.0, bfloat16=False,
-        optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
+        batch_size=4, steps=900, average_decay=0.0, bfloat16=False,
+        optimizer=dict(name="adam", learning_rate=2e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
                        halve_at=(), clip=0.0, accumulate=1),
         checkpoint_every=200, preview_every=200, log_every=10,
         init_from="", start="copies",
