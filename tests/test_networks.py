@@ -64,12 +64,13 @@ def test_stylenet_keeps_odd_sizes():
 def test_johnson_net_rounds_sizes_up_to_four_and_has_both_spaces():
     net = JohnsonNet(widths=(2, 2, 2, 2, 2), blocks=1)
     shapes = jax.eval_shape(net.init, jax.random.key(1), X)
-    variables = jax.tree.map(lambda leaf: jnp.linspace(-1, 1, leaf.size).reshape(leaf.shape), shapes)
-    y = jax.jit(net.apply)(variables, X)
-    assert y.shape == (2, 12, 8, 3)
-    inner = jax.jit(net.clone(space="imagenet").apply)(variables, imagenet_normalise(X))
-    # Two programs, whose roundings the norms of such small maps enlarge; another space differs by tenths.
-    np.testing.assert_allclose(y, imagenet_denormalise(inner), atol=1e-4)
+    with jax.enable_x64(True):   # the norms of such small maps enlarge the roundings of two float32 programs
+        x = jnp.asarray(X, jnp.float64)
+        variables = jax.tree.map(lambda leaf: jnp.linspace(-1, 1, leaf.size).reshape(leaf.shape), shapes)
+        y = jax.jit(net.apply)(variables, x)
+        assert y.shape == (2, 12, 8, 3)
+        inner = jax.jit(net.clone(space="imagenet").apply)(variables, imagenet_normalise(x))
+        np.testing.assert_allclose(y, imagenet_denormalise(inner), atol=1e-5)
 
 
 def test_parameter_repeats_its_array_for_the_batch():

@@ -6,6 +6,8 @@ channels make them wide: as space-to-depth does for the first layer of networks 
 import jax
 import jax.numpy as jnp
 
+from dynjax.networks.interleave import interleaved
+
 SIDE = 2
 
 
@@ -31,7 +33,7 @@ def blocked_conv(x, kernel, strides, padding, **_):
     reach = [-(-(k + SIDE - 1) // SIDE) for k in (rows, columns)]          # blocks of the input that one of them sees
     wanted = [(block + seen - 1) * SIDE for block, seen in zip(blocks, reach, strict=True)]
     pads = [(low, want - side - low) for side, want, (low, _) in zip(x.shape[1:3], wanted, padding, strict=True)]
-    x = jnp.pad(x, ((0, 0), *((low, max(high, 0)) for low, high in pads), (0, 0)))[:, :wanted[0], :wanted[1]]
+    x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     x = x.reshape(-1, wanted[0] // SIDE, SIDE, wanted[1] // SIDE, SIDE, channels).transpose(0, 1, 3, 2, 4, 5)
     x = x.reshape(*x.shape[:3], SIDE * SIDE * channels)
     # One kernel for each pixel of a block of the result: the given one, moved to that pixel's place.
@@ -40,5 +42,4 @@ def blocked_conv(x, kernel, strides, padding, **_):
     kernel = jnp.stack(moved, axis=3).reshape(reach[0], SIDE, reach[1], SIDE, channels, SIDE * SIDE * features)
     kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(*reach, SIDE * SIDE * channels, SIDE * SIDE * features)
     y = jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    y = y.reshape(-1, *blocks, SIDE, SIDE, features).transpose(0, 1, 3, 2, 4, 5)
-    return y.reshape(-1, blocks[0] * SIDE, blocks[1] * SIDE, features)[:, :sides[0], :sides[1]]
+    return interleaved(y, SIDE, SIDE)[:, :sides[0], :sides[1]]

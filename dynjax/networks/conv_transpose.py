@@ -6,6 +6,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from dynjax.networks.interleave import interleaved
+
 FEW = 32   # channels below which copying what every tap sees costs more than the product saves
 
 
@@ -63,7 +65,7 @@ def _by_phases(x, kernel, *, strides, padding, output_padding):
     channels are many, else an ordinary convolution; on CPUs the gradient is many times as fast as that of the form with
     zeros (benchmarks/convolutions.py). Padded outside: a convolution that pads itself has a slow kernel gradient.
     """
-    (batch, height, width, channels), (rows, columns, _, features), (down, across) = x.shape, kernel.shape, strides
+    (_, height, width, channels), (rows, columns, _, features), (down, across) = x.shape, kernel.shape, strides
     taps = -(-rows // down), -(-columns // across)
     kernel = jnp.pad(kernel, ((0, taps[0] * down - rows), (0, taps[1] * across - columns), (0, 0), (0, 0)))
     kernel = kernel.reshape(taps[0], down, taps[1], across, channels, features).transpose(0, 2, 4, 1, 3, 5)
@@ -77,8 +79,7 @@ def _by_phases(x, kernel, *, strides, padding, output_padding):
         shifted = [x[:, row:row + size[0], column:column + size[1]] for row in range(taps[0])
                    for column in range(taps[1])]
         y = jnp.concatenate(shifted, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
-    y = y.reshape(batch, *size, down, across, features)
-    y = y.transpose(0, 1, 3, 2, 4, 5).reshape(batch, down * y.shape[1], across * y.shape[2], features)
+    y = interleaved(y, down, across)
     sides = [(side - 1) * s - 2 * p + k + extra for side, s, p, k, extra in zip(
         (height, width), strides, padding, (rows, columns), output_padding, strict=True)]
     beyond = [max(0, p + side - full) for p, side, full in zip(padding, sides, y.shape[1:3], strict=True)]

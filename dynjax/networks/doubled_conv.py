@@ -6,6 +6,8 @@ that a pixel of the result becomes has a 2 x 2 kernel of sums on the small image
 import jax
 import jax.numpy as jnp
 
+from dynjax.networks.interleave import interleaved
+
 
 def doubled_conv(x, kernel, *_, **__):
     """Of [N, H + 2, W + 2, C], padded by one pixel, the convolution of [N, 2 H, 2 W, C]; to rounding.
@@ -20,8 +22,7 @@ def doubled_conv(x, kernel, *_, **__):
     Returns:
       [N, 2 H, 2 W, F].
     """
-    (batch, height, width, _), features = x.shape, kernel.shape[-1]
-    height, width = height - 2, width - 2
+    height, width = (side - 2 for side in x.shape[1:3])
     phases = []
     for down in range(2):
         for across in range(2):
@@ -29,8 +30,7 @@ def doubled_conv(x, kernel, *_, **__):
             place = x[:, down:down + height + 1, across:across + width + 1]
             phases.append(jax.lax.conv_general_dilated(place, small, (1, 1), "VALID",
                                                        dimension_numbers=("NHWC", "HWIO", "NHWC")))
-    y = jnp.stack(phases, axis=3).reshape(batch, height, width, 2, 2, features)
-    return y.transpose(0, 1, 3, 2, 4, 5).reshape(batch, 2 * height, 2 * width, features)
+    return interleaved(jnp.concatenate(phases, axis=-1), 2, 2)
 
 
 def _summed(kernel, phase, axis):

@@ -11,8 +11,6 @@ def as_numbers(value, name="alpha"):
       ValueError: not numbers.
     """
     try:
-        if value is None:
-            raise TypeError
         return jnp.asarray(value)
     except (TypeError, ValueError):
         raise ValueError(f"{name} is {value!r}; wanted numbers, as one, a list, an array or a dict by name.") from None
