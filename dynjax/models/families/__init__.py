@@ -1,0 +1,7 @@
+"""One file a program whose networks and checkpoints are known: its constructors' arguments and its arrays' names.
+
+Importing this room makes them known to `official.network` and `layouts.layouts`.
+"""
+from dynjax.models.families import dynamic_net, edsr, pix2pix, stylenet, tunable_layers
+
+__all__ = ["dynamic_net", "edsr", "pix2pix", "stylenet", "tunable_layers"]

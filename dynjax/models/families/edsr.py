@@ -1,0 +1,43 @@
+"""EDSR: BasicSR's program and mindediting's tunable one."""
+import numpy as np
+
+from dynjax.models.layouts import Layout, layouts_of
+from dynjax.models.official import official, tuning
+from dynjax.networks import EDSR
+from dynjax.networks.edsr import DIV2K_MEAN, upsampling_steps
+from dynjax.tunable import Tunable
+
+
+@official("EDSR")
+def _edsr(num_in_ch, num_out_ch, num_feat=64, num_block=16, upscale=4, res_scale=1, img_range=255.0,
+          rgb_mean=DIV2K_MEAN):
+    if num_in_ch != num_out_ch:
+        raise ValueError(f"EDSR got num_in_ch={num_in_ch} and num_out_ch={num_out_ch}; wanted the same number, as many "
+                         "as rgb_mean has.")
+    return EDSR(features=num_feat, blocks=num_block, scale=upscale, channels=num_in_ch, residual_scale=res_scale,
+                mean=tuple(rgb_mean), image_range=img_range, skip="none")
+
+
+@official("TunableEDSR")
+def _tunable_edsr(img_channels=3, num_blocks=16, num_channels=64, scale=4, num_params=1, mode="mlp"):
+    plain = EDSR(features=num_channels, blocks=num_blocks, scale=scale, channels=img_channels, residual_scale=0.1,
+                 mean=DIV2K_MEAN, head_relu=True, body_conv=False, skip="none")
+    return Tunable(plain, **tuning(num_params, mode))
+
+
+@layouts_of(EDSR)
+def _edsr(net, arrays):
+    blocks = {f"ResidualBlock_{i}/conv{j}": (f"body.{i}.conv{j}", "conv") for i in range(net.blocks) for j in (1, 2)}
+    # The shuffles between the convolutions count too: 0, 2, 4, ...
+    steps = {f"upsample_{i}": (f"upsample.{2 * i}", "conv") for i in range(len(upsampling_steps(net.scale)))}
+    after = {"conv_after_body": ("conv_after_body", "conv")} if net.body_conv else {}
+    mean = np.asarray(net.mean or DIV2K_MEAN, np.float32)
+    eye = np.eye(len(mean), dtype=np.float32)
+    shifts = {"sub_mean.weight": eye, "sub_mean.bias": -mean, "add_mean.weight": eye, "add_mean.bias": mean}
+    example = (1, 8, 8, net.channels)
+    return [
+        Layout({"head": ("conv_first", "conv"), **blocks, **after, **steps, "tail": ("conv_last", "conv")},
+               constants={"mean": mean}, example=example),
+        Layout({"head": ("head", "conv"), **blocks, **after, **steps, "tail": ("tail", "conv")},
+               constants=shifts, example=example),
+    ]
