@@ -11,6 +11,8 @@ ALPHAS = flags.DEFINE_integer("alphas", None, "Points of alpha along each edge o
 OUT = flags.DEFINE_string("out", None, "Folder for tables and pictures; by default WORKDIR/evaluation.")
 NIQE = flags.DEFINE_string("niqe", None, "File of pristine statistics (niqe_pris_params.npz), for a NIQE column.")
 OBJECTIVES = flags.DEFINE_bool("objectives", False, "Measure the objectives themselves; so for style in any case.")
+APPEARANCE = flags.DEFINE_bool("appearance", False, "Measure colour, structure and texture instead, by all blocks and "
+                               "by each alone.")
 GRID = flags.DEFINE_integer("grid", None, "With objectives: points for each block of alpha, all combinations of them.")
 FIXED = flags.DEFINE_list("fixed", [], "With objectives: model files of ordinary networks to compare, [NAME=]PATH,...")
 
@@ -19,7 +21,8 @@ def main():
     from dynjax.training import measure_run
 
     measure_run(CONFIG.value, workdir=WORKDIR.value, model=MODEL.value, data=DATA.value, alphas=ALPHAS.value,
-                out=OUT.value, niqe=NIQE.value, objectives=OBJECTIVES.value, grid=GRID.value, fixed=FIXED.value)
+                out=OUT.value, niqe=NIQE.value, objectives=OBJECTIVES.value,
+                appearance=APPEARANCE.value, grid=GRID.value, fixed=FIXED.value)
 
 
 if __name__ == "__main__":

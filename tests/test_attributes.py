@@ -244,8 +244,8 @@ def test_a_run_of_faces_is_measured_by_its_attributes(tmp_path, monkeypatch, cap
     capsys.readouterr()
     evaluate(data="folder:nowhere", out=tmp_path / "others", alphas=2)
     assert "No measure of an attribute is known" in capsys.readouterr().out
-    for flags in (dict(objectives=True), dict(grid=3), dict(fixed=["a"]), dict(niqe="file")):
-        with pytest.raises(ValueError, match="leave out --objectives, --grid, --fixed and --niqe"):
+    for flags in (dict(objectives=True), dict(appearance=True), dict(grid=3), dict(fixed=["a"]), dict(niqe="file")):
+        with pytest.raises(ValueError, match="leave out --objectives, --appearance, --grid, --fixed and --niqe"):
             evaluate(**flags)
 
 

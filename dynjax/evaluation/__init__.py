@@ -1,4 +1,5 @@
 """Tables, plots and contact sheets over a grid of alpha; the space of the objectives; attributes of what is made."""
+from dynjax.evaluation.appearance import measure_appearance, report_appearance
 from dynjax.evaluation.attribute_report import report_attributes
 from dynjax.evaluation.attributes import Attributes, attribute_figures, measure_attributes
 from dynjax.evaluation.choice import Choice, Curves, choose_alpha, metric_curves
@@ -27,6 +28,7 @@ from dynjax.evaluation.tables import conventions, format_table, mean_rows, write
 __all__ = ["Attributes", "Choice", "Curves", "Measurement", "ObjectiveSpace", "Picture", "Plane", "Points", "Product",
            "alpha_points", "alpha_row", "alpha_rows", "attribute_figures", "choose_alpha", "contact_sheet",
            "conventions", "convex_area", "distance_to_curve", "evaluate", "figures", "format_table", "hypervolume",
-           "mean_rows", "measure", "measure_attributes", "measure_objectives", "metric_curves", "monotonicity",
-           "nearest_alpha", "objective_plane", "picture_rows", "plot_objectives", "plot_tradeoff", "product_grid",
-           "report_attributes", "report_choice", "report_objectives", "sign_changes", "write_csv"]
+           "mean_rows", "measure", "measure_appearance", "measure_attributes", "measure_objectives", "metric_curves",
+           "monotonicity", "nearest_alpha", "objective_plane", "picture_rows", "plot_objectives", "plot_tradeoff",
+           "product_grid", "report_appearance", "report_attributes", "report_choice", "report_objectives",
+           "sign_changes", "write_csv"]

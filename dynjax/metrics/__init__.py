@@ -1,4 +1,5 @@
 """Image quality, a batch in and one value an image out."""
+from dynjax.metrics.appearance import band_energies, colour_distance, structure_correlation, texture_length
 from dynjax.metrics.l1 import l1
 from dynjax.metrics.lpips import lpips, lpips_distance, lpips_map, lpips_terms, lpips_weights
 from dynjax.metrics.niqe import niqe
@@ -6,5 +7,5 @@ from dynjax.metrics.psnr import psnr, psnrb
 from dynjax.metrics.sharpness import laplacian_energy
 from dynjax.metrics.ssim import ssim
 
-__all__ = ["l1", "laplacian_energy", "lpips", "lpips_distance", "lpips_map", "lpips_terms", "lpips_weights", "niqe",
-           "psnr", "psnrb", "ssim"]
+__all__ = ["band_energies", "colour_distance", "l1", "laplacian_energy", "lpips", "lpips_distance", "lpips_map",
+           "lpips_terms", "lpips_weights", "niqe", "psnr", "psnrb", "ssim", "structure_correlation", "texture_length"]

@@ -6,13 +6,13 @@ from dynjax.data import evaluation_images
 from dynjax.dynamic import DynamicNet
 from dynjax.training.build import build
 from dynjax.training.measure_attributes import measure_attributes_of
-from dynjax.training.measure_objectives import measure_objectives_of
+from dynjax.training.measure_objectives import measure_objectives_of, points_of_curve
 from dynjax.training.workdir import default_workdir
 from dynjax.tunable import Tunable
 
 
 def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out=None, niqe=None, objectives=False,
-                grid=None, fixed=()):
+                appearance=False, grid=None, fixed=()):
     """Measures a model on evaluation pictures over a grid of alpha and writes tables, plots and pictures.
 
     Args:
@@ -21,6 +21,8 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
       data: pictures to use instead of the config's, such as "folder:PATH"; where the task makes its own from noise
         none are read, and this says what kind they are of. alphas: points along each edge of the grid.
       out: folder for the results; WORKDIR/evaluation by default. niqe: file of pristine statistics, for NIQE.
+      appearance: measure instead how colours, structure and texture change, by a DynamicNet's blocks together and by
+        each alone.
       objectives: measure in the space of the objectives instead of against targets; always so for tasks without one
         right answer. grid: points an alpha number for a grid over all combinations there. fixed: model files of
         ordinary networks to compare with there, PATH or NAME=PATH.
@@ -42,12 +44,21 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     count = config.evaluation.alphas if alphas is None else alphas
     out = Path(out or workdir / "evaluation")
     if experiment.task.generates:
-        if objectives or grid or fixed or niqe:
+        if objectives or appearance or grid or fixed or niqe:
             raise ValueError("this task makes pictures from noise, which have no target and no fixed network to be "
-                             "compared with; leave out --objectives, --grid, --fixed and --niqe.")
+                             "compared with; leave out --objectives, --appearance, --grid, --fixed and "
+                             "--niqe.")
         measure_attributes_of(experiment, net, variables, alphas=count, out=out, source=data)
         return
     source = experiment.evaluation_source(data)
+    if appearance:
+        if wanted is Tunable or grid or fixed or niqe or objectives:
+            raise ValueError("--appearance looks at the blocks of a DynamicNet and at nothing else; wanted a config "
+                             "with blocks, and none of --objectives, --grid, --fixed, --niqe.")
+        points, _, _ = points_of_curve(experiment, net, count)
+        evaluation.report_appearance(net, variables, experiment.task, evaluation_images(source), points[:, 0], out=out)
+        print(f"Written to {out}: appearance.csv, appearance.md, blocks.png.")
+        return
     if objectives or not experiment.task.has_target:
         measure_objectives_of(experiment, net, variables, source, alphas=count, out=out, grid=grid, fixed=fixed)
         return
