@@ -38,9 +38,10 @@ def get_config(preset="default"):
         data=dict(source="drawn-faces", split="train[:3000]", attribute="", sign=1, crop=config_dict.placeholder(int),
                   size=64, patch_size=64, crops_per_image=1, flips=False, scales=(1.0,), permute_channels=False,
                   cache="auto", threads=1, position="centre", shorter_side=config_dict.placeholder(int)),
-        # `inputs` fixed noises over `alphas` points of `range`; `outside` extends it on both sides.
+        # `inputs` fixed noises over `alphas` points of `range`; `outside` extends it on both sides. Where nothing else
+        # can measure the attribute, a `judge`, "linear", is fitted to the pictures of the two phases.
         evaluation=dict(source="drawn-faces", split="test", crop=config_dict.placeholder(int), size=64, alphas=11,
-                        range=(0.0, 1.0), outside=0.0, inputs=128),
+                        range=(0.0, 1.0), outside=0.0, inputs=128, judge=""),
         batch_size=32, steps=0, average_decay=0.0, bfloat16=False,
         optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.5, beta2=0.999, schedule="constant", warmup=0,
                        halve_at=(), clip=0.0, accumulate=1),
@@ -60,7 +61,7 @@ def get_config(preset="default"):
     elif preset == "happiness":
         config.update(dict(
             data=dict(source="faces:expressions_64.npz", split="train"),
-            evaluation=dict(source="faces:expressions_64.npz"),
+            evaluation=dict(source="faces:expressions_64.npz", judge="linear"),
             phases=dict(main=dict(data=dict(attribute="happiness=-1,neutral=1")),
                         blocks=dict(data=dict(attribute="happiness")))))
     elif preset == "smoke":

@@ -130,7 +130,7 @@ def test_evaluate_draws_the_figure(run, tmp_path):
     # The input with its hole, three alphas, the target.
     assert Image.open(tmp_path / "sheet.png").width > 5 * 200
     assert (tmp_path / "choice.csv").exists() and (tmp_path / "choice.png").exists()
-    with pytest.raises(ValueError, match="--appearance looks at the blocks of a DynamicNet .* none of --objectives"):
+    with pytest.raises(ValueError, match=r"--appearance looks at the blocks of a DynamicNet .* none of --objectives"):
         measure_run(config, workdir=workdir, out=tmp_path, appearance=True, grid=3)
 
 

@@ -125,19 +125,23 @@ def test_attributes_of_celeba_that_are_not_there(celeba, tmp_path):
 def test_faces_of_an_npz_file_by_the_preset_happiness(tmp_path):
     """Grey ones of 32 pixels; one a device, and one to evaluate."""
     streams = []
-    for index in range(4):
+    for index in range(10):
         stream = io.BytesIO()
         Image.fromarray(np.random.default_rng(index).integers(0, 256, (32, 32), np.uint8)).save(stream, "JPEG")
         streams.append(np.frombuffer(stream.getvalue(), np.uint8))
     np.savez(tmp_path / "faces.npz", jpeg=np.concatenate(streams), offsets=np.cumsum([0, *map(len, streams)]),
-             attributes=np.eye(2, dtype=np.int8)[[0, 1, 0, 1]], attribute_names=["neutral", "happiness"],
-             split=np.array([0, 0, 0, 0], np.int8))
+             attributes=np.eye(2, dtype=np.int8)[[0, 1] * 5], attribute_names=["neutral", "happiness"],
+             split=np.zeros(10, np.int8))
     config = small("happiness", source=f"faces:{tmp_path}/faces.npz", size=32, patch_size=32)
     config.network.size = config.critic.size = 32
     config.batch_size, config.evaluation.inputs = jax.local_device_count(), 1
     assert train(config, tmp_path / "run") == 0
     measure_run(config, workdir=tmp_path / "run")
-    assert "one fixed input" in (tmp_path / "run/evaluation/attributes.md").read_text()
+    table = (tmp_path / "run/evaluation/attributes.md").read_text()
+    assert "one fixed input" in table and "| happiness |" in table
+    config.evaluation.judge = "forest"
+    with pytest.raises(ValueError, match=r"evaluation\.judge is 'forest'; wanted 'linear'"):
+        measure_run(config, workdir=tmp_path / "run")
 
 
 def test_sizes_that_differ_and_alphas_that_are_missing_are_told(run, tmp_path):

@@ -3,6 +3,7 @@ import jax
 import numpy as np
 
 from dynjax import evaluation
+from dynjax.data import fit_linear_judge
 from dynjax.dynamic import DynamicNet
 from dynjax.training.measure_objectives import points_of_curve
 
@@ -12,7 +13,8 @@ INPUTS = 128
 def measure_attributes_of(experiment, net, variables, *, alphas, out, source=None):
     """Measures the pictures of fixed noise over alpha, by what the task knows to measure, and draws some of them.
 
-    No picture is read: config.evaluation.inputs (128 by default) inputs are drawn with the run's seed.
+    No picture is read but for `config.evaluation.judge`, for which those of the first and of the last phase are:
+    config.evaluation.inputs (128 by default) inputs are drawn with the run's seed.
 
     Args:
       experiment: of the config; its task generates. net, variables: the trained DynamicNet.
@@ -31,11 +33,26 @@ def measure_attributes_of(experiment, net, variables, *, alphas, out, source=Non
         raise ValueError(f"evaluation.inputs is {count}; wanted 1 or more.")
     points, labels, trained = points_of_curve(experiment, net, alphas)
     # Cut pictures have hair and mouth elsewhere.
-    measures = {} if settings.get("crop") else experiment.task.measures(source or settings.source)
+    measures = {} if settings.get("crop") else dict(experiment.task.measures(source or settings.source))
+    if settings.get("judge"):
+        measures |= _judge(experiment)
     evaluation.report_attributes(net, variables, fixed_inputs(experiment, count, jax.random.key(seed)), points,
                                  answer=experiment.task.answer, measures=measures, out=out, labels=labels,
                                  trained=trained)
     print(f"Written to {out}: attributes.csv, attributes.md, attributes.png, rows.png.")
+
+
+def _judge(experiment):
+    """{attribute: a judge of the last phase's pictures beside the first's}."""
+    kind = experiment.config.evaluation.judge
+    if kind != "linear":
+        raise ValueError(f"evaluation.judge is {kind!r}; wanted 'linear', or '' for none.")
+    data = experiment.settings[-1].data
+    name = str(data.get("attribute") or "last phase").split("=")[0]
+    judge = fit_linear_judge(experiment.training_source(0), experiment.training_source(-1))
+    print(f"{name} is judged linearly from pixels: right for {judge.accuracy:.1%} of {judge.tried} pictures that it "
+          "was not fitted to; about -1 for the first phase's pictures and 1 for the last's.")
+    return {name: judge}
 
 
 def fixed_inputs(experiment, count, key):

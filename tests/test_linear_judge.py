@@ -1,0 +1,47 @@
+"""A linear judge of an attribute: on pictures that differ in one known way."""
+import numpy as np
+import pytest
+
+from dynjax.data import fit_linear_judge
+
+RNG = np.random.default_rng(0)
+
+
+def pictures(count, bright, side=8):
+    """Noise, with a brighter middle where `bright`."""
+    made = RNG.uniform(0.3, 0.6, (count, side, side, 3)).astype(np.float32)
+    made[:, side // 4:-side // 4, side // 4:-side // 4] += 0.2 * bright
+    return list(made)
+
+
+def test_it_tells_the_two_apart_and_says_how_well():
+    judge = fit_linear_judge(pictures(200, False), pictures(150, True))
+    assert judge.accuracy == 1.0 and judge.tried == 40 + 30            # every fifth picture was kept back
+    with_it, without = judge(np.stack(pictures(50, True))), judge(np.stack(pictures(50, False)))
+    assert with_it.shape == (50,) and with_it.min() > 0 > without.max()
+    half = np.stack(pictures(50, 0.5))
+    assert without.mean() < judge(half).mean() < with_it.mean()
+
+
+def test_what_does_not_differ_is_guessed():
+    judge = fit_linear_judge(pictures(200, True), pictures(200, True))
+    assert 0.3 < judge.accuracy < 0.7
+
+
+def test_large_pictures_are_averaged_down():
+    judge = fit_linear_judge(pictures(20, False, side=64), pictures(20, True, side=64))
+    assert judge.weights.shape == (32, 32, 3) and judge(np.stack(pictures(3, True, side=64))).min() > 0
+
+
+@pytest.mark.parametrize(("without", "with_it", "sentence"), [
+    (pictures(4, False), pictures(9, True), "4 pictures without the attribute and 9 with it; wanted 5 or more of each"),
+    (pictures(9, False), pictures(9, True, side=16), r"pictures of shapes \(8, 8, 3\) and \(16, 16, 3\)")])
+def test_too_few_or_unequal_pictures_are_told(without, with_it, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        fit_linear_judge(without, with_it)
+
+
+def test_other_pictures_than_it_was_fitted_to_are_told():
+    judge = fit_linear_judge(pictures(20, False), pictures(20, True))
+    with pytest.raises(ValueError, match=r"got pictures of shape \(2, 16, 16, 3\); wanted \[B, 8, 8, 3\]"):
+        judge(np.zeros((2, 16, 16, 3)))
