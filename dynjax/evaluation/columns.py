@@ -3,9 +3,9 @@
 TITLES = {
     "l1": "L1",     "psnr_rgb": "PSNR RGB", "psnr_y": "PSNR Y", "ssim_rgb": "SSIM RGB", "ssim_y": "SSIM Y",
     "lpips_alex": "LPIPS AlexNet", "lpips_vgg": "LPIPS VGG", "niqe": "NIQE",
-    "sharpness": "sharpness",
+    "sharpness": "sharpness", "psnr_aim": "PSNR to aim", "noise_left": "noise left", "detail_gain": "detail gain",
 }
-DECIMALS = {"psnr_rgb": 2, "psnr_y": 2, "niqe": 2, "sharpness": 3}
+DECIMALS = {"psnr_rgb": 2, "psnr_y": 2, "psnr_aim": 2, "niqe": 2, "sharpness": 3, "noise_left": 3, "detail_gain": 3}
 OTHER_DECIMALS = 4
 HIGHER_IS_BETTER = ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y")
 ALPHA = "alpha_"

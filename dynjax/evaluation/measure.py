@@ -1,5 +1,6 @@
 """Measures a tunable model: every picture at every point of alpha, beside the task's untrained baselines."""
 import dataclasses
+import functools
 import logging
 import math
 import operator
@@ -9,8 +10,9 @@ import jax
 import numpy as np
 
 from dynjax.evaluation.columns import ALPHA, alpha_names, in_words, metrics_of, point_text
-from dynjax.evaluation.quality import check_statistics, quality
+from dynjax.evaluation.quality import check_metrics, check_statistics, quality
 from dynjax.evaluation.sizes import EXACT_SIZES, FewSizes
+from dynjax.metrics import psnr
 from dynjax.tunable import grid
 
 log = logging.getLogger("dynjax.evaluation")
@@ -22,8 +24,9 @@ class Picture:
     """One evaluated picture, 8-bit: what the network saw, what it gave, what it should have given.
 
     Attributes:
-      name: of the picture. rows: its rows, baselines first, then one a point of alpha.
-      input, target: uint8 [H, W, C]. baselines: {name: uint8 [H, W, C]}. outputs: uint8 [A, H, W, C].
+      name: of the picture. rows: its rows, baselines and fixed networks first, then one a point of alpha.
+      input, target: uint8 [H, W, C]. baselines: these and the fixed networks', {name: uint8 [H, W, C]}.
+      outputs: uint8 [A, H, W, C].
     """
     name: str
     rows: list
@@ -38,9 +41,10 @@ class Measurement:
     """What `measure` found.
 
     Attributes:
-      rows: one dict for every picture and method: "image", "method" ("tunable", or a baseline's name), "alpha_<name>"
-        (None for a baseline), the task's metrics ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex",
-        "lpips_vgg" for most), and "niqe" where statistics were given.
+      rows: one dict for every picture and method: "image", "level" where the task has several, "method" ("tunable", or
+        the name of a baseline or fixed network), "alpha_<name>" (None where there is none), the task's metrics
+        ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg" for most), "niqe" where statistics were
+        given, and what the task itself measures.
       kept: the first pictures, as Picture.
       left_out: names of the pictures that could not be read or that the task could not use, such as too small ones.
       padded: names of the pictures whose input was padded, past the first few sizes.
@@ -51,8 +55,8 @@ class Measurement:
     padded: list
 
 
-def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, seed=0, chunk=None, keep=0,
-            exact_sizes=EXACT_SIZES, progress=True):
+def measure(tunable, variables, task, images, alphas, *, fixed=None, metrics=None, niqe_statistics=None, seed=0,
+            chunk=None, keep=0, exact_sizes=EXACT_SIZES, progress=True):
     """Runs a model over pictures and points of alpha and measures what comes out.
 
     All points of alpha of a picture run in one compiled program, compiled once a size. So that a folder of many sizes
@@ -67,6 +71,8 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
       images: yields (name, clean picture float32 [H, W, C] in [0, 1]); may have `left_out`, names of those it could
         not read, as `dynjax.data.evaluation_images` has it.
       alphas: [A, P] points of alpha; any real values.
+      fixed: ordinary networks to compare with, {name: (net, variables, alpha [P] they were trained at, or None)}.
+      metrics: names of dynjax.evaluation.quality; the task's by default. LPIPS takes most of the time.
       niqe_statistics: file of pristine statistics (niqe_pris_params.npz) for NIQE; without one there is no NIQE.
       seed: of the task's random degradations; picture i draws the same whatever the others are.
       chunk: points of alpha side by side, as in dynjax.grid.
@@ -78,41 +84,39 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
       A Measurement.
 
     Raises:
-      ValueError: no pictures, none that the task can use or that is large enough for a metric, an output that is not
-        finite or of another size than the target, a wrong file of statistics.
+      ValueError: no pictures, none that the task can use or that is large enough for a metric, an unknown metric, an
+        output that is not finite or of another size than the target, a wrong file of statistics.
     """
     check_statistics(niqe_statistics)
     alphas = np.asarray(alphas, np.float32)
     names = alpha_names(tunable, alphas)
+    wanted = check_metrics(task.metrics if metrics is None else metrics)
     found, sizes = Measurement([], [], [], []), FewSizes(exact_sizes)
     reason = "there were none"
     for index, (name, image) in enumerate(measuring_bar(images, progress)):
-        try:
-            example = task.evaluation_example(image, jax.random.fold_in(jax.random.key(seed), index))
-        except ValueError as error:
-            log.warning("left out %s: %s", name, error)
-            found.left_out.append(name)
-            reason = str(error)
-            continue
-        image = np.asarray(example["input"], np.float32)
-        fitted = sizes.fit(image)
-        if fitted.shape != image.shape:
-            found.padded.append(name)
-        outputs = _outputs(tunable, variables, task, name, fitted, example["target"], alphas, names, chunk)
-        batch = {key: np.asarray(value)[None] for key, value in example.items()}
-        outputs = np.stack([np.asarray(task.answer(output[None], batch))[0] for output in outputs])
-        baselines = task.baselines(example)
-        points = [(method, {}) for method in baselines]
-        points += [(METHOD, dict(zip(names, map(float, alpha), strict=True))) for alpha in alphas]
-        values = quality([*baselines.values(), *outputs], example["target"], border=task.border, name=name,
-                         niqe_statistics=niqe_statistics, wanted=task.metrics, view=task.loss_view)
-        rows = [{"image": name, "method": method, **{ALPHA + key: point.get(key) for key in names}, **measured}
-                for (method, point), measured in zip(points, values, strict=True)]
-        found.rows.extend(rows)
-        if len(found.kept) < keep:
-            found.kept.append(Picture(name, rows, _eight_bit(task.shown(example)), _eight_bit(example["target"]),
-                                      {key: _eight_bit(value) for key, value in baselines.items()},
-                                      _eight_bit(outputs)))
+        for level, variant in task.variants().items():
+            try:
+                example = variant.evaluation_example(image, jax.random.fold_in(jax.random.key(seed), index))
+            except ValueError as error:
+                log.warning("left out %s: %s", name, error)
+                found.left_out.append(name)
+                reason = str(error)
+                break
+            image_in = np.asarray(example["input"], np.float32)
+            fitted = sizes.fit(image_in)
+            if fitted.shape != image_in.shape and name not in found.padded:
+                found.padded.append(name)
+            answers = _answers(tunable, variables, variant, fixed or {}, name, fitted, example, alphas, names, chunk)
+            results = [result for *_, result in answers]
+            values = quality(results, example["target"], border=task.border, name=name,
+                             niqe_statistics=niqe_statistics, wanted=wanted, view=task.loss_view)
+            rows = [{"image": name, **({"level": level} if level else {}), "method": method,
+                     **{ALPHA + key: point.get(key) for key in names}, **measured,
+                     **_by_the_task(variant, result, example, point)}
+                    for (method, point, result), measured in zip(answers, values, strict=True)]
+            found.rows.extend(rows)
+            if len(found.kept) < keep and (not found.kept or found.kept[-1].name != name):
+                found.kept.append(_kept(name, rows, variant, example, answers))
     if not found.rows:
         raise ValueError(f"measure got no picture that can be used: {reason}. Give other pictures, such as "
                          "--data folder:PATH.")
@@ -123,20 +127,62 @@ def measure(tunable, variables, task, images, alphas, *, niqe_statistics=None, s
     return found
 
 
-def _outputs(tunable, variables, task, name, image, target, alphas, names, chunk):
-    """The network's answers to one input, padded or not, cut to the target's size: [A, H, W, C]."""
+def _answers(tunable, variables, task, fixed, name, image, example, alphas, names, chunk):
+    """(method, point of alpha by name, picture) of the baselines, the fixed networks and every point, in this order."""
+    batch = {key: np.asarray(value)[None] for key, value in example.items()}
+    answer = lambda output: np.asarray(task.answer(output[None], batch))[0]
+    by_name = lambda alpha: {} if alpha is None else dict(zip(names, map(float, alpha), strict=True))
+    answers = [(method, {}, picture) for method, picture in task.baselines(example).items()]
+    for method, (net, weights, alpha) in fixed.items():
+        output = _output_of(net, weights, image)
+        _check_outputs(output[None], [method], name, image, example["target"], task)
+        answers.append((method, by_name(alpha), answer(_cut(output, example["target"]))))
     outputs = np.asarray(grid(tunable, variables, image[None], alphas, chunk=chunk), np.float32)[:, 0]
+    labels = [f"alpha ({point_text(by_name(alpha))})" for alpha in alphas]
+    _check_outputs(outputs, labels, name, image, example["target"], task)
+    return answers + [(METHOD, by_name(alpha), answer(_cut(output, example["target"])))
+                      for alpha, output in zip(alphas, outputs, strict=True)]
+
+
+def _output_of(net, variables, image):
+    return np.asarray(_apply(net, variables, image[None]), np.float32)[0]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _apply(net, variables, x):
+    return net.apply(variables, x)
+
+
+def _by_the_task(task, result, example, point):
+    """What only the task can say of a result: its distance to the aim at this alpha, and more."""
+    if not task.has_aim:
+        return task.measured(result, example)
+    aim = task.aim(example, point) if point else None
+    near = np.nan if aim is None else psnr(np.asarray(result)[None], np.asarray(aim)[None], border=task.border)[0]
+    return {"psnr_aim": float(near), **task.measured(result, example)}
+
+
+def _kept(name, rows, task, example, answers):
+    """A Picture of one example; what a fixed network gave stands among the baselines."""
+    others = {method: _eight_bit(picture) for method, _, picture in answers if method != METHOD}
+    outputs = np.stack([_eight_bit(picture) for method, _, picture in answers if method == METHOD])
+    return Picture(name, rows, _eight_bit(task.shown(example)), _eight_bit(example["target"]), others, outputs)
+
+
+def _check_outputs(outputs, labels, name, image, target, task):
+    """Refuses outputs [A, H, W, C] of another size than the target's, before it was padded, or that are not finite."""
     wanted = (image.shape[0] * task.upscale, image.shape[1] * task.upscale, target.shape[2])
     if outputs.shape[1:] != wanted:
         raise ValueError(f"the network makes {outputs.shape[1:]} of {image.shape}, the input of {name}; wanted "
                          f"{wanted}: the network's scale and channels must be the task's.")
-    outputs = outputs[:, :target.shape[0], :target.shape[1]]
-    for alpha, output in zip(alphas, outputs, strict=True):
+    for label, output in zip(labels, _cut(outputs, target), strict=True):
         if not np.isfinite(output).all():
-            point = point_text(dict(zip(names, alpha, strict=True)))
-            raise ValueError(f"the output for {name} at alpha ({point}) is not finite; wanted numbers. The weights "
-                             "have diverged, or this alpha lies too far outside the range that was trained.")
-    return outputs
+            raise ValueError(f"the output for {name} at {label} is not finite; wanted numbers. The weights have "
+                             "diverged, or this alpha lies too far outside the range that was trained.")
+
+
+def _cut(outputs, target):
+    return outputs[..., :target.shape[0], :target.shape[1], :]
 
 
 def _eight_bit(images):

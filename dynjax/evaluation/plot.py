@@ -2,6 +2,7 @@
 import math
 
 from dynjax.evaluation.columns import TITLES, alpha_of
+from dynjax.evaluation.measure import METHOD
 
 NETWORKS = ("lpips_alex", "lpips_vgg")
 MOST_LABELS = 7
@@ -23,8 +24,8 @@ def plot_tradeoff(means, path):
 
     halo = withStroke(linewidth=3, foreground="white")   # keeps labels readable where they cross the curve
     figure = Figure(figsize=(11, 4.6), dpi=120, layout="constrained")
-    points = [row for row in means if alpha_of(row)]
-    baselines = [row for row in means if not alpha_of(row)]
+    points = [row for row in means if row["method"] == METHOD]
+    baselines = [row for row in means if row["method"] != METHOD]
     joined = _on_a_line([list(alpha_of(row).values()) for row in points])
     for axes, metric in zip(figure.subplots(1, len(NETWORKS)), NETWORKS, strict=True):
         drawn = [row for row in points if _finite(row, metric)]

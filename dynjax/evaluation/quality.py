@@ -59,6 +59,19 @@ def quality(results, target, *, border, name, niqe_statistics=None, wanted=METRI
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
+def check_metrics(names):
+    """The names as a tuple.
+
+    Raises:
+      ValueError: none, or one that `quality` does not know.
+    """
+    known = (*METRICS, "l1", "sharpness")
+    wrong = [name for name in names if name not in known]
+    if wrong or not names:
+        raise ValueError(f"metrics are {', '.join(names) or 'none'}; wanted some of {', '.join(known)}.")
+    return tuple(names)
+
+
 def check_statistics(niqe_statistics):
     """Tries a file of pristine statistics on noise, so that a wrong one shows before hours of work.
 

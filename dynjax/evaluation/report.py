@@ -1,25 +1,32 @@
 """From a model and pictures to the files of an evaluation."""
+from collections.abc import Mapping
 from pathlib import Path
 
 from dynjax.evaluation.choice_report import report_choice
-from dynjax.evaluation.measure import measure
+from dynjax.evaluation.columns import metrics_of
+from dynjax.evaluation.layout import layout_rows, layout_table, level_table
+from dynjax.evaluation.measure import Measurement, measure
 from dynjax.evaluation.plot import plot_tradeoff
 from dynjax.evaluation.sheet import contact_sheet
 from dynjax.evaluation.sizes import EXACT_SIZES
 from dynjax.evaluation.tables import conventions, format_table, mean_rows, write_csv
 from dynjax.files import write_atomically
 
+PLOTTED = {"psnr_rgb", "lpips_alex", "lpips_vgg"}
 
-def evaluate(tunable, variables, task, images, *, alphas, out, niqe_statistics=None, seed=0, chunk=None,
-             exact_sizes=EXACT_SIZES, sheet_pictures=4, choose=(), progress=True):
+
+def evaluate(tunable, variables, task, images, *, alphas, out, fixed=None, metrics=None, niqe_statistics=None, seed=0,
+             chunk=None, exact_sizes=EXACT_SIZES, sheet_pictures=4, choose=(), progress=True):
     """Measures a tunable model over a grid of alpha, prints the table and writes the files of an evaluation.
 
     Into `out` go grid.csv (every picture and point of alpha), table.csv (means over the pictures), table.md (the
-    same with its conventions above), plot.png (PSNR against LPIPS) and sheet.png (a contact sheet).
+    same with its conventions above), plot.png (PSNR against LPIPS, where both are measured) and sheet.png (a contact
+    sheet). With several sets of pictures, fixed networks or levels also layout.csv and layout.md, as papers print them.
 
     Args:
-      tunable, variables, task, images, alphas [A, P], niqe_statistics, seed, chunk, exact_sizes, progress: as for
-        `measure`.
+      tunable, variables, task, alphas [A, P], fixed, metrics, niqe_statistics, seed, chunk, exact_sizes, progress: as
+        for `measure`.
+      images: as for `measure`, or several sets {name: images}.
       out: folder for the files; made where it is missing.
       choose: metrics by which the best alpha of each picture is told, such as ("lpips_alex",): choice.csv, choice.png
         and a part of table.md. Alpha must be a line then: one number, the same for all blocks, or two that sum to one.
@@ -33,19 +40,34 @@ def evaluate(tunable, variables, task, images, *, alphas, out, niqe_statistics=N
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)   # before anything is computed: a place that cannot be written shows at once
-    found = measure(tunable, variables, task, images, alphas, niqe_statistics=niqe_statistics, seed=seed, chunk=chunk,
-                    keep=sheet_pictures, exact_sizes=exact_sizes, progress=progress)
+    sets = images if isinstance(images, Mapping) else {"": images}
+    found = Measurement([], [], [], [])
+    for name, pictures in sets.items():
+        part = measure(tunable, variables, task, pictures, alphas, fixed=fixed, metrics=metrics, seed=seed, chunk=chunk,
+                       niqe_statistics=niqe_statistics, keep=max(0, sheet_pictures - len(found.kept)),
+                       exact_sizes=exact_sizes, progress=progress)
+        found.rows.extend({**({"set": name} if name else {}), **row} for row in part.rows)
+        for field in ("kept", "left_out", "padded"):
+            getattr(found, field).extend(getattr(part, field))
     means = mean_rows(found.rows)
     header = conventions(found.rows, border=task.border, padded=found.padded, left_out=found.left_out,
                          judged=task.judged)
     table = format_table(means, header)
     if choose:
         table += "\n" + report_choice(found.rows, choose, out)
+    if "level" in found.rows[0]:
+        table += "\n" + level_table(found.rows, metrics_of(found.rows)[0])
+    if fixed or "level" in found.rows[0] or "set" in found.rows[0]:
+        laid = layout_rows(found.rows)
+        table += "\n" + layout_table(laid)
+        write_csv(laid, out / "layout.csv")
+        write_atomically(out / "layout.md", layout_table(laid).encode())
     write_csv(found.rows, out / "grid.csv")
     write_csv(means, out / "table.csv")
     write_atomically(out / "table.md", table.encode())
     print(table)
-    plot_tradeoff(means, out / "plot.png")
+    if PLOTTED.issubset(means[0]):
+        plot_tradeoff(means, out / "plot.png")
     if found.kept:
         contact_sheet(found.kept, out / "sheet.png")
     return found.rows

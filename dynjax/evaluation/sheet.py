@@ -6,6 +6,7 @@ from dynjax.files import write_png
 
 CROP, CELL, GAP, FONT_SIZE = 128, 256, 10, 14
 MOST_POINTS = 7
+SHOWN_TOO = ("l1", "sharpness", "psnr_aim", "noise_left", "detail_gain")
 INK, PAPER = (30, 30, 30), (255, 255, 255)
 
 
@@ -62,9 +63,11 @@ def alpha_rows(rows, path):
 
 def _label(row):
     text = {metric: value_text(metric, row[metric]) for metric in metrics_of([row])}
-    lines = [point_text(alpha_of(row)) or row["method"], f"PSNR {text['psnr_rgb']} dB",
-             f"LPIPS {text['lpips_alex']} AlexNet", f"LPIPS {text['lpips_vgg']} VGG"]
-    return lines + [f"{TITLES[metric]} {text[metric]}" for metric in ("l1", "sharpness") if metric in text]
+    lines = [point_text(alpha_of(row)) or row["method"]]
+    lines += [line for metric, line in (("psnr_rgb", "PSNR {} dB"), ("lpips_alex", "LPIPS {} AlexNet"),
+                                        ("lpips_vgg", "LPIPS {} VGG")) if metric in text
+              for line in [line.format(text[metric])]]
+    return lines + [f"{TITLES[metric]} {text[metric]}" for metric in SHOWN_TOO if metric in text]
 
 
 def _middle(image, crop, multiple):

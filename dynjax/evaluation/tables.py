@@ -7,24 +7,24 @@ from dynjax.evaluation.columns import ALL_BLOCKS, ALPHA, TITLES, alpha_of, in_wo
 from dynjax.files import write_atomically
 
 
-def mean_rows(rows):
+def mean_rows(rows, *, also=()):
     """Means over the pictures, one row for every method and point of alpha, in the order they first appear.
 
     A mean is the mean of the values of each picture: infinite where one is (PSNR of equal pictures); pictures without
     a value (NaN) are left out of that column's mean.
 
     Args:
-      rows: as `measure` gives them.
+      rows: as `measure` gives them. also: further columns to keep apart, such as ("set", "level").
 
     Returns:
-      Dicts with "method", "alpha_<name>", the metrics and "images", the number of pictures.
+      Dicts with "method", "alpha_<name>", those of `also`, the metrics and "images", the number of pictures.
     """
     groups = {}
     for row in rows:
-        place = {key: value for key, value in row.items() if key == "method" or key.startswith(ALPHA)}
+        place = {key: value for key, value in row.items() if key in ("method", *also) or key.startswith(ALPHA)}
         groups.setdefault(tuple(place.items()), []).append(row)
     return [{**dict(place), **{metric: _mean([row[metric] for row in group]) for metric in metrics_of(group)},
-             "images": len(group)} for place, group in groups.items()]
+             "images": len({row["image"] for row in group})} for place, group in groups.items()]
 
 
 def write_csv(rows, path):
@@ -51,8 +51,10 @@ def conventions(rows, *, border, padded=(), left_out=(), judged=""):
     pictures = len({row["image"] for row in rows})
     all_pictures = in_words(pictures)
     several = "the values of one picture" if pictures == 1 else f"means of the values of each of {pictures} pictures"
+    levels = len({row.get("level") for row in rows})
+    each = f" at each of {levels} levels" if levels > 1 else ""
     lines = [
-        f"The numbers are {several}; grid.csv has every picture.",
+        f"The numbers are {several}{each}; grid.csv has every picture.",
         f"PSNR (dB) and SSIM, higher is better{region and ','}{region}: results rounded to 8 bits, {border} pixels cut "
         f"off every side; on RGB (SSIM: mean of the three channels){on_y}.",
         "LPIPS 0.1 with AlexNet and with VGG16, lower is better: whole pictures, rounded to 8 bits.",
@@ -67,7 +69,15 @@ def conventions(rows, *, border, padded=(), left_out=(), judged=""):
         lines.append(f"The inputs of {len(padded)} of {all_pictures}, those past the first few sizes, were "
                      "extended at the bottom and right by their mirror image to one of a few sizes, and the results "
                      "cut back.")
+    if "psnr_aim" in metrics:
+        lines.append("PSNR to aim: to what an answer should be at that alpha, higher is better.")
+    if "noise_left" in metrics:
+        lines.append("Noise left: the share of the noise that is still there, 0 to 1.")
+    if "detail_gain" in metrics:
+        lines.append("Detail gain: how much of the sharpening mask was added; 0 is as sharp as the target.")
     for metric in metrics:
+        if metric == "psnr_aim":   # baselines have no alpha, and so no aim
+            continue
         missing = {row["image"] for row in rows if math.isnan(row[metric])}
         if missing:
             lines.append(f"{TITLES[metric]} has no value for {len(missing)} of {all_pictures} ({_some(missing)}), "

@@ -1,5 +1,6 @@
 """Pure functions on pictures: arrays [N, H, W, C], float32 in [0, 1] unless a name says otherwise."""
+from dynjax.image.blur import gaussian_blur, gaussian_kernel
 from dynjax.image.colour import chroma, luma, ycbcr
 from dynjax.image.resize import crop_to_multiple, resize_bicubic
 
-__all__ = ["chroma", "crop_to_multiple", "luma", "resize_bicubic", "ycbcr"]
+__all__ = ["chroma", "crop_to_multiple", "gaussian_blur", "gaussian_kernel", "luma", "resize_bicubic", "ycbcr"]

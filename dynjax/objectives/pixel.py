@@ -6,15 +6,23 @@ import jax.numpy as jnp
 
 @dataclasses.dataclass(frozen=True)
 class _PixelTerm:
-    """A mean over pixels and channels of the output's difference from the target."""
+    """A mean over pixels and channels of the output's difference from the example's entry `target`."""
+    target: str = dataclasses.field(default="target", kw_only=True)
 
     def constants(self):
         """No weights."""
         return {}
 
     def __call__(self, constants, output, example, critic=None):
-        """output and example["target"] [B, H, W, C] to one value an image, [B]."""
-        return jnp.mean(self.pixels(output - example["target"]), axis=(1, 2, 3))
+        """output and example[target] [B, H, W, C] to one value an image, [B].
+
+        Raises:
+          ValueError: the task makes no such entry.
+        """
+        if self.target not in example:
+            raise ValueError(f"a term compares with {self.target!r}, but the task gives {', '.join(example)}; wanted "
+                             "one of these as its target.")
+        return jnp.mean(self.pixels(output - example[self.target]), axis=(1, 2, 3))
 
     def pixels(self, difference):
         """The loss of every entry of the difference."""

@@ -10,6 +10,7 @@ class Task:
       border: rows and columns cut off each side before PSNR and SSIM.
       metrics: what answers are measured by, names of dynjax.evaluation.quality. judged: what PSNR and the like look at,
         in words where it is not the whole picture; `loss_view` cuts it out.
+      has_aim: whether what an answer should be depends on alpha; see `aim`.
       has_target: whether there is one right answer, so that PSNR and its like mean something.
       generates: whether pictures come from noise alone, so that evaluation needs no pictures.
     """
@@ -18,6 +19,7 @@ class Task:
     border = 0
     metrics = ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg")
     judged = ""
+    has_aim = False
     has_target = True
     generates = False
 
@@ -37,8 +39,31 @@ class Task:
         """The same for one clean numpy picture [H, W, C], by the task's evaluation protocol, without a batch axis."""
         raise NotImplementedError
 
+    def aims(self, example, alpha):
+        """What objectives compare with besides the target, where that depends on alpha: {name: [B, H, W, C]}, for terms
+        with that name as their `target`.
+
+        Args:
+          example: as `example` gives it. alpha: {name: [B]}.
+        """
+        return {}
+
+    def aim(self, example, alpha):
+        """What an answer to an evaluation example should be at this alpha, {name: number}, [H, W, C]; None where alpha
+        lacks the name. The metric "psnr_aim" compares with it where the task has_aim."""
+        return None
+
+    def measured(self, answer, example):
+        """What else there is to say of an answer [H, W, C] to an evaluation example: {metric: number}."""
+        return {}
+
+    def variants(self):
+        """What a picture is evaluated at, such as several levels of noise: {label: task}."""
+        return {"": self}
+
     def baselines(self, example):
-        """Untrained answers to an evaluation example, {name: picture [H, W, C] in [0, 1]}, to compare with."""
+        """Untrained answers to an evaluation example, {name: picture [H, W, C], nominally in [0, 1]}, to
+        compare with."""
         return {}
 
     def shown(self, example):

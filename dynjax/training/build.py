@@ -8,14 +8,15 @@ import optax
 from dynjax import models
 from dynjax.dynamic import DynamicNet
 from dynjax.objectives import build_multi_loss, build_sampler
-from dynjax.tasks import Completion, Faces, Style, SuperResolution
+from dynjax.tasks import Completion, Denoise, DenoiseDeblur, Faces, Style, SuperResolution
 from dynjax.training.adapters import MainAlone, WithoutAlpha
 from dynjax.training.experiment import Experiment
 from dynjax.training.phase import Phase
 from dynjax.training.step import AXIS
 from dynjax.tunable import Tunable
 
-TASKS = {"completion": Completion, "faces": Faces, "style": Style, "super_resolution": SuperResolution}
+TASKS = {"completion": Completion, "denoise": Denoise, "denoise_deblur": DenoiseDeblur, "faces": Faces, "style": Style,
+         "super_resolution": SuperResolution}
 
 
 def build(config):
@@ -54,7 +55,7 @@ def _phase(config, model):
         value = functools.reduce(getattr, key.split("."), config)
         if value < 1:
             raise ValueError(f"{key} is {value}; wanted 1 or more.")
-    options = _tunable_options(config, model) if isinstance(model, Tunable) else _dynamic_options(config, model)
+    options = _tunable_options(config, model) if "tunable" in config else _dynamic_options(config, model)
     critic, critic_rate = _critic(config)
     if critic is not None and options["objectives"].adversarial is None:
         raise ValueError(f"critic.name is {config.critic.name} but no objective has an adversarial term; wanted both "
@@ -66,17 +67,20 @@ def _phase(config, model):
 
 
 def _tunable_options(config, model):
-    """What a phase of a tunable network needs besides: alpha tunes the kernels and weights the objectives."""
+    """What a phase of a tunable network needs besides: alpha tunes the kernels and weights the objectives, or with
+    alpha.weights_losses=False acts through the task's aims alone. So for a plain network at a fixed alpha too."""
     if config.alpha.group_size < 1:
         raise ValueError(f"alpha.group_size is {config.alpha.group_size}; wanted 1 or more.")
-    names = tuple(config.alpha.names)
-    if set(names) != set(config.objectives):
+    names, weights = tuple(config.alpha.names), config.alpha.get("weights_losses", True)
+    if weights and set(names) != set(config.objectives):
         raise ValueError(f"alpha.names is {', '.join(names)} but objectives are {', '.join(config.objectives)}; wanted "
                          "the same names in both.")
+    net, objectives = model.net if isinstance(model, Tunable) else model, names if weights else config.objectives
     return dict(
-        model=model, sampler=build_sampler(config.alpha.sampler, len(names), stretch=config.alpha.stretch),
-        group_size=config.alpha.group_size, call=_call(config, model.net),
-        objectives=build_multi_loss({name: config.objectives[name] for name in names}, axis_name=AXIS))
+        model=model if isinstance(model, Tunable) else WithoutAlpha(_over_devices(net)),
+        sampler=build_sampler(config.alpha.sampler, len(names), stretch=config.alpha.stretch),
+        alpha_names=names, alpha_weights_losses=weights, group_size=config.alpha.group_size, call=_call(config, net),
+        objectives=build_multi_loss({name: config.objectives[name] for name in objectives}, axis_name=AXIS))
 
 
 def _dynamic_options(config, model):
@@ -118,6 +122,9 @@ def _network(config):
 
 
 def _tunable(config, net):
+    """The network that alpha tunes; without `wrap` it is the plain one, for runs to be compared with."""
+    if not config.tunable.get("wrap", True):
+        return net
     return Tunable(net, alpha=tuple(config.alpha.names), kernels=config.tunable.kernels, phi=config.tunable.phi,
                    hidden=tuple(config.tunable.hidden), fixed=tuple(config.tunable.fixed))
 

@@ -1,10 +1,12 @@
 """Measuring a trained run: from a config and flags to the tables and pictures of dynjax.evaluation."""
+import re
 from pathlib import Path
 
 from dynjax import evaluation, models
 from dynjax.data import evaluation_images
 from dynjax.dynamic import DynamicNet
 from dynjax.training.build import build
+from dynjax.training.fixed_models import fixed_model
 from dynjax.training.measure_attributes import measure_attributes_of
 from dynjax.training.measure_objectives import measure_objectives_of, points_of_curve
 from dynjax.training.workdir import default_workdir
@@ -12,20 +14,22 @@ from dynjax.tunable import Tunable
 
 
 def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out=None, niqe=None, objectives=False,
-                appearance=False, grid=None, fixed=()):
+                appearance=False, grid=None, fixed=(), metrics=()):
     """Measures a model on evaluation pictures over a grid of alpha and writes tables, plots and pictures.
 
     Args:
       config: as configs/*.py give it; names the task and the evaluation pictures.
       workdir: the run's folder, as for train. model: a model file; the run's by default.
-      data: pictures to use instead of the config's, such as "folder:PATH"; where the task makes its own from noise
-        none are read, and this says what kind they are of. alphas: points along each edge of the grid.
+      data: pictures to use instead of the config's, such as "folder:PATH", or several sets as a list of NAME=SPEC;
+        where the task makes its own from noise none are read, and this says what kind they are of. alphas: points along
+        each edge of the grid.
       out: folder for the results; WORKDIR/evaluation by default. niqe: file of pristine statistics, for NIQE.
       appearance: measure instead how colours, structure and texture change, by a DynamicNet's blocks together and by
         each alone.
       objectives: measure in the space of the objectives instead of against targets; always so for tasks without one
-        right answer. grid: points an alpha number for a grid over all combinations there. fixed: model files of
-        ordinary networks to compare with there, PATH or NAME=PATH.
+        right answer. grid: points an alpha number for a grid over all combinations there.
+      fixed: model files of ordinary networks to compare with, PATH or NAME=PATH. metrics: names of
+        dynjax.evaluation.quality, instead of the task's.
 
     Raises:
       ValueError: the model file is missing or has no alpha, no pictures, and what else a user can put right.
@@ -43,14 +47,19 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
                          "config.")
     count = config.evaluation.alphas if alphas is None else alphas
     out = Path(out or workdir / "evaluation")
+    sets = _sets(data)
+    first = next(iter(sets.values()))
     if experiment.task.generates:
         if objectives or appearance or grid or fixed or niqe:
             raise ValueError("this task makes pictures from noise, which have no target and no fixed network to be "
                              "compared with; leave out --objectives, --appearance, --grid, --fixed and "
                              "--niqe.")
-        measure_attributes_of(experiment, net, variables, alphas=count, out=out, source=data)
+        measure_attributes_of(experiment, net, variables, alphas=count, out=out, source=first)
         return
-    source = experiment.evaluation_source(data)
+    if len(sets) > 1 and (appearance or objectives or not experiment.task.has_target):
+        raise ValueError(f"--data names {len(sets)} sets; wanted one, for only results beside a target are compared "
+                         "over several. Evaluate each on its own, with --out.")
+    source = experiment.evaluation_source(first)
     if appearance:
         if wanted is Tunable or grid or fixed or niqe or objectives:
             raise ValueError("--appearance looks at the blocks of a DynamicNet and at nothing else; wanted a config "
@@ -62,12 +71,32 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     if objectives or not experiment.task.has_target:
         measure_objectives_of(experiment, net, variables, source, alphas=count, out=out, grid=grid, fixed=fixed)
         return
-    if grid or fixed:
-        raise ValueError("--grid and --fixed belong to the evaluation in objective space; add --objectives.")
+    if grid:
+        raise ValueError("--grid belongs to the evaluation in objective space; add --objectives.")
     points = (evaluation.alpha_points(net.alpha, count, simplex=config.alpha.sampler == "simplex")
               if isinstance(net, Tunable) else experiment.points(count))
     choose = tuple(config.evaluation.get("choose", ()))
-    evaluation.evaluate(net, variables, experiment.task, evaluation_images(source), alphas=points, out=out,
-                        niqe_statistics=niqe, choose=choose)
-    files = ["grid.csv", "table.csv", "table.md", "plot.png", "sheet.png"] + ["choice.csv", "choice.png"] * bool(choose)
-    print(f"Written to {out}: {', '.join(files)}.")
+    images = {name: evaluation_images(experiment.evaluation_source(spec)) for name, spec in sets.items()}
+    others = {each.name: (each.net, each.variables, each.alpha) for each in map(fixed_model, fixed)}
+    evaluation.evaluate(net, variables, experiment.task, images, alphas=points, out=out, fixed=others,
+                        metrics=metrics or None, niqe_statistics=niqe, choose=choose)
+    print(f"Written to {out}: {', '.join(sorted(path.name for path in out.iterdir()))}.")
+
+
+def _sets(data):
+    """{name: spec} of what --data says: nothing, one spec, or several as NAME=SPEC."""
+    texts = [data] if isinstance(data, str) or data is None else list(data) or [None]
+    if len(texts) == 1 and not _named(texts[0]):
+        return {"": texts[0]}
+    sets = {}
+    for text in texts:
+        name, _, spec = text.partition("=")
+        if not _named(text) or name in sets:
+            raise ValueError(f"--data has {text!r}; wanted NAME=SPEC for each of several sets, every name once, such "
+                             "as kodak=folder:kodak24.")
+        sets[name] = spec
+    return sets
+
+
+def _named(text):
+    return bool(text) and re.match(r"[\w.-]+=.", text) is not None

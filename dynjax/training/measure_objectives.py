@@ -3,10 +3,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dynjax import evaluation, models
+from dynjax import evaluation
 from dynjax.data import evaluation_images
 from dynjax.dynamic import DynamicNet
 from dynjax.objectives import build_multi_loss
+from dynjax.training.fixed_models import fixed_model
 from dynjax.tunable import Tunable
 
 
@@ -25,7 +26,7 @@ def measure_objectives_of(experiment, net, variables, source, *, alphas, out, gr
     settings = experiment.config.evaluation
     points, labels, trained = points_of_curve(experiment, net, alphas)
     ends = (points[0], points[-1]) if isinstance(net, Tunable) else trained
-    others = dict(map(_ordinary, fixed))
+    others = {each.name: (each.net, each.variables) for each in map(fixed_model, fixed)}
     blends = {"blend of the ends": ends}
     if others:
         last = list(others)[-1]
@@ -71,19 +72,3 @@ def _measurable(experiment):
                          "critic, such as l1.")
     return build_multi_loss(kept)
 
-
-def _ordinary(text):
-    """(name, (network, variables)) of PATH or NAME=PATH; the folder of a run stands for its model."""
-    name, _, place = text.rpartition("=")
-    path = Path(place) / "model.safetensors" if place and Path(place).is_dir() else Path(place)
-    if not path.is_file():
-        raise ValueError(f"--fixed names {text!r}, but there is no file {place and str(path)!r}; "
-                         "wanted PATH or NAME=PATH of a model file, such as train.py leaves with the preset fixed.")
-    try:
-        net, variables = models.load(path)
-    except ValueError as error:
-        raise ValueError(f"--fixed names {text!r}, which is no model: {error}") from None
-    if isinstance(net, (Tunable, DynamicNet)):
-        raise ValueError(f"{path} holds a {type(net).__name__}; wanted an ordinary network to compare with, such as "
-                         "the preset fixed makes, or a baked one.")
-    return name or (path.parent.name if path.stem == "model" else path.stem), (net, variables)

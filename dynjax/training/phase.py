@@ -28,6 +28,7 @@ class Phase:
       trains: path of the subtree of the variables that is trained, "params", "params/blocks" or, with any key at the
         star, "params/blocks/*/lower". Only it is differentiated and has optimiser state, and of other collections,
         such as batch statistics, only the same subtree changes.
+      alpha_names: of alpha's numbers, for a task whose aims depend on them; () where none do.
       alpha_weights_losses: whether alpha weights the objectives too, as tunable convolutions are trained; otherwise
         alpha only tunes the network and the loss is the weighted sum of the objectives.
       group_size: how many neighbouring images of the global batch share one alpha (and so one set of kernels).
@@ -43,6 +44,7 @@ class Phase:
     name: str = ""
     steps: int = 0
     trains: str = "params"
+    alpha_names: tuple[str, ...] = ()
     alpha_weights_losses: bool = True
     group_size: int = 4
     average_decay: float = 0.0

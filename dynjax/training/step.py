@@ -81,7 +81,8 @@ def value_and_gradients(phase, state, example, keys, alphas, constants):
             changes.append(changed)
         answers = task.answer(jnp.concatenate(outputs), example)
         critic = lambda: tuple(_logits(phase, state.critic, images)[0] for images in (example["target"], answers))
-        judged = {**example, "target": task.loss_view(example["target"])}
+        aims = task.aims(example, dict(zip(phase.alpha_names, alphas.T, strict=False)))
+        judged = {**example, **aims, "target": task.loss_view(example["target"])}
         values = phase.objectives.values(constants, task.loss_view(answers), judged,
                                          critic=critic if phase.critic is not None else None)
         weights = alphas if phase.alpha_weights_losses else jnp.ones_like(values)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import dynjax
-from dynjax.training.measure_objectives import _ordinary
+from dynjax.training.fixed_models import fixed_model
 
 
 @pytest.fixture
@@ -24,8 +24,9 @@ def run(tmp_path):
 def test_a_network_is_named_by_the_user_by_its_run_or_by_its_file(run):
     for text, name in ((f"2e4={run}/light/model.safetensors", "2e4"), (f"{run}/light/model.safetensors", "light"),
                        (f"{run}/light", "light"), (f"a={run}/light", "a")):
-        found, (net, variables) = _ordinary(text)
-        assert found == name and net == dynjax.networks.EDSR(features=4, blocks=1) and "params" in variables
+        found = fixed_model(text)
+        assert found.name == name and found.net == dynjax.networks.EDSR(features=4, blocks=1) and found.alpha is None
+        assert "params" in found.variables
 
 
 @pytest.mark.parametrize(("name", "said"), [
@@ -36,4 +37,4 @@ def test_a_network_is_named_by_the_user_by_its_run_or_by_its_file(run):
 def test_what_is_no_ordinary_network_is_told(run, monkeypatch, name, said):
     monkeypatch.chdir(run)
     with pytest.raises(ValueError, match=said):
-        _ordinary(name)
+        fixed_model(name)

@@ -1,0 +1,57 @@
+"""The means as papers print them: a row for every method, columns for every set and point of alpha."""
+from dynjax.evaluation.columns import TITLES, alpha_of, metrics_of, value_text
+from dynjax.evaluation.tables import aligned, mean_rows
+
+
+def layout_rows(rows):
+    """One dict for every metric and method: "metric", "method", then "<set> <alpha>" for every set and point, None
+    where a method was not measured there; without the baselines, which have no alpha.
+
+    Args:
+      rows: as `measure` gives them, with "set" where there are several.
+    """
+    tuned = [row for row in rows if alpha_of(row)]
+    means = mean_rows(tuned, also=("set",))
+    columns = list(dict.fromkeys(_column(row) for row in means))
+    methods = list(dict.fromkeys(row["method"] for row in means))
+    found = {(row["method"], _column(row)): row for row in means}
+    return [{"metric": metric, "method": method,
+             **{column: found.get((method, column), {}).get(metric) for column in columns}}
+            for metric in metrics_of(tuned) for method in methods]
+
+
+def layout_table(laid):
+    """`layout_rows` as aligned text that is Markdown too, one table a metric."""
+    parts = []
+    for metric in dict.fromkeys(row["metric"] for row in laid):
+        cells = [list(laid[0])[1:]]
+        for row in laid:
+            if row["metric"] == metric:
+                values = list(row.values())[2:]
+                cells.append([row["method"], *("" if value is None else value_text(metric, value) for value in values)])
+        parts.append(f"{TITLES[metric]}:\n\n{aligned(cells)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def level_table(rows, metric):
+    """Means of one metric, a row for every method and point of alpha, a column for every level, as `layout_table`."""
+    means = mean_rows(rows, also=("level",))
+    levels = list(dict.fromkeys(row["level"] for row in means))
+    lines = {}
+    for row in means:
+        lines.setdefault((row["method"], _point(row)), {})[row["level"]] = value_text(metric, row[metric])
+    cells = [["method", "alpha", *levels]]
+    cells += [[method, point, *(line[level] for level in levels)] for (method, point), line in lines.items()]
+    return f"{TITLES[metric]} by level:\n\n{aligned(cells, left=2)}\n"
+
+
+def _column(row):
+    return " ".join(filter(None, (row.get("set"), _point(row))))
+
+
+def _point(row):
+    """A point of alpha, short: its first number where there are two that sum to one."""
+    numbers = list(alpha_of(row).values())
+    if len(numbers) == 2 and abs(sum(numbers) - 1) < 1e-4:
+        numbers = numbers[:1]
+    return ", ".join(f"{number:.2f}" for number in numbers)
