@@ -1,5 +1,6 @@
 """The means as papers print them: a row for every method, columns for every set and point of alpha."""
 from dynjax.evaluation.columns import TITLES, alpha_of, metrics_of, value_text
+from dynjax.evaluation.measure import METHOD
 from dynjax.evaluation.tables import aligned, mean_rows
 
 
@@ -11,10 +12,14 @@ def layout_rows(rows):
       rows: as `measure` gives them, with "set" where there are several.
     """
     tuned = [row for row in rows if alpha_of(row)]
-    means = mean_rows(tuned, also=("set",))
-    columns = list(dict.fromkeys(_column(row) for row in means))
+    means, point = mean_rows(tuned, also=("set",)), _points(tuned)
+    column = lambda row: " ".join(filter(None, (row.get("set"), point(row))))
+    # The tuned network's order: a fixed one has a single point.
+    sets = list(dict.fromkeys(row.get("set") for row in means))
+    ordered = sorted(means, key=lambda row: (sets.index(row.get("set")), row["method"] != METHOD))
+    columns = list(dict.fromkeys(map(column, ordered)))
     methods = list(dict.fromkeys(row["method"] for row in means))
-    found = {(row["method"], _column(row)): row for row in means}
+    found = {(row["method"], column(row)): row for row in means}
     return [{"metric": metric, "method": method,
              **{column: found.get((method, column), {}).get(metric) for column in columns}}
             for metric in metrics_of(tuned) for method in methods]
@@ -35,23 +40,18 @@ def layout_table(laid):
 
 def level_table(rows, metric):
     """Means of one metric, a row for every method and point of alpha, a column for every level, as `layout_table`."""
-    means = mean_rows(rows, also=("level",))
+    means, point = mean_rows(rows, also=("level",)), _points(rows)
     levels = list(dict.fromkeys(row["level"] for row in means))
     lines = {}
     for row in means:
-        lines.setdefault((row["method"], _point(row)), {})[row["level"]] = value_text(metric, row[metric])
+        lines.setdefault((row["method"], point(row)), {})[row["level"]] = value_text(metric, row[metric])
     cells = [["method", "alpha", *levels]]
-    cells += [[method, point, *(line[level] for level in levels)] for (method, point), line in lines.items()]
+    cells += [[method, where, *(line[level] for level in levels)] for (method, where), line in lines.items()]
     return f"{TITLES[metric]} by level:\n\n{aligned(cells, left=2)}\n"
 
 
-def _column(row):
-    return " ".join(filter(None, (row.get("set"), _point(row))))
-
-
-def _point(row):
-    """A point of alpha, short: its first number where there are two that sum to one."""
-    numbers = list(alpha_of(row).values())
-    if len(numbers) == 2 and abs(sum(numbers) - 1) < 1e-4:
-        numbers = numbers[:1]
-    return ", ".join(f"{number:.2f}" for number in numbers)
+def _points(rows):
+    """f(row) -> its point of alpha, short: the first number alone where all are two that sum to one."""
+    points = [list(alpha_of(row).values()) for row in rows]
+    on_a_line = all(not point or (len(point) == 2 and abs(sum(point) - 1) < 1e-4) for point in points)
+    return lambda row: ", ".join(f"{number:.2f}" for number in list(alpha_of(row).values())[:1 if on_a_line else None])

@@ -24,7 +24,7 @@ def mean_rows(rows, *, also=()):
         place = {key: value for key, value in row.items() if key in ("method", *also) or key.startswith(ALPHA)}
         groups.setdefault(tuple(place.items()), []).append(row)
     return [{**dict(place), **{metric: _mean([row[metric] for row in group]) for metric in metrics_of(group)},
-             "images": len({row["image"] for row in group})} for place, group in groups.items()]
+             "images": len({_picture(row) for row in group})} for place, group in groups.items()]
 
 
 def write_csv(rows, path):
@@ -48,7 +48,7 @@ def conventions(rows, *, border, padded=(), left_out=(), judged=""):
     metrics = metrics_of(rows)
     on_y = " and on Y of BT.601 (16 to 235)" if "psnr_y" in metrics else ""
     region = f" of {judged}" if judged else ""
-    pictures = len({row["image"] for row in rows})
+    pictures = len({_picture(row) for row in rows})
     all_pictures = in_words(pictures)
     several = "the values of one picture" if pictures == 1 else f"means of the values of each of {pictures} pictures"
     levels = len({row.get("level") for row in rows})
@@ -78,10 +78,10 @@ def conventions(rows, *, border, padded=(), left_out=(), judged=""):
     for metric in metrics:
         if metric == "psnr_aim":   # baselines have no alpha, and so no aim
             continue
-        missing = {row["image"] for row in rows if math.isnan(row[metric])}
+        missing = {_picture(row) for row in rows if math.isnan(row[metric])}
         if missing:
-            lines.append(f"{TITLES[metric]} has no value for {len(missing)} of {all_pictures} ({_some(missing)}), "
-                         "mostly because they are too small; they are not in its means.")
+            lines.append(f"{TITLES[metric]} has no value for {len(missing)} of {all_pictures} "
+                         f"({_some(name for _, name in missing)}), mostly because they are too small; they are not in its means.")
         if any(math.isinf(row[metric]) for row in rows):
             lines.append(f"{TITLES[metric]} is inf where a result equals its target.")
     if left_out:
@@ -129,6 +129,11 @@ def aligned(cells, left=1):
     pad = lambda index, cell: cell.ljust(widths[index]) if index < left else cell.rjust(widths[index])
     return "\n".join("| " + " | ".join(pad(index, cell) for index, cell in enumerate(line)) + " |"
                      for line in (cells[0], rule, *cells[1:]))
+
+
+def _picture(row):
+    """What a row is of: two sets may have pictures of one name."""
+    return row.get("set"), row["image"]
 
 
 def _mean(values):
