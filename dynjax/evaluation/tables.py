@@ -81,7 +81,8 @@ def conventions(rows, *, border, padded=(), left_out=(), judged=""):
         missing = {_picture(row) for row in rows if math.isnan(row[metric])}
         if missing:
             lines.append(f"{TITLES[metric]} has no value for {len(missing)} of {all_pictures} "
-                         f"({_some(name for _, name in missing)}), mostly because they are too small; they are not in its means.")
+                         f"({_some(name for _, name in missing)}), mostly because they are too small; they are not in "
+                         "its means.")
         if any(math.isinf(row[metric]) for row in rows):
             lines.append(f"{TITLES[metric]} is inf where a result equals its target.")
     if left_out:
