@@ -2,5 +2,7 @@
 from dynjax.image.blur import gaussian_blur, gaussian_kernel
 from dynjax.image.colour import chroma, luma, ycbcr
 from dynjax.image.resize import crop_to_multiple, resize_bicubic
+from dynjax.image.tiles import reach, tiled
 
-__all__ = ["chroma", "crop_to_multiple", "gaussian_blur", "gaussian_kernel", "luma", "resize_bicubic", "ycbcr"]
+__all__ = ["chroma", "crop_to_multiple", "gaussian_blur", "gaussian_kernel", "luma", "reach",
+           "resize_bicubic", "tiled", "ycbcr"]

@@ -1,0 +1,105 @@
+"""Tiles give what the whole image gives, and a network's reach is found without knowing it."""
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dynjax import image
+from dynjax.networks import EDSR
+
+RNG = np.random.default_rng(0)
+
+
+class Convs(nn.Module):
+    """Plain convolutions of a known reach."""
+    sizes: tuple = (3, 5)
+    dilation: int = 1
+
+    @nn.compact
+    def __call__(self, x):
+        for size in self.sizes:
+            x = nn.relu(nn.Conv(4, (size, size), kernel_dilation=self.dilation)(x))
+        return nn.Conv(3, (1, 1))(x)
+
+
+class Pooled(nn.Module):
+    """Looks at the whole image."""
+
+    @nn.compact
+    def __call__(self, x):
+        return x + nn.Conv(3, (1, 1))(x.mean((1, 2), keepdims=True))
+
+
+class Halved(nn.Module):
+    """Down by two and up again."""
+
+    @nn.compact
+    def __call__(self, x):
+        y = nn.Conv(4, (2, 2), strides=2, padding="VALID")(x)
+        y = nn.Conv(4, (3, 3))(y)
+        return x + nn.ConvTranspose(3, (2, 2), strides=(2, 2), padding="VALID")(y)
+
+
+def applied(net):
+    variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+    noise = lambda leaf: leaf + 0.1 * RNG.standard_normal(leaf.shape).astype(np.float32)
+    variables = jax.tree.map(noise, variables)   # some layers start at zero
+    return lambda x: net.apply(variables, x)
+
+
+@pytest.mark.parametrize(("net", "options", "wanted"), [
+    (Convs(), {}, 3), (Convs((3,), dilation=7), {}, 7), (EDSR(features=4, blocks=2, scale=1), {}, 1 + 4 + 1 + 1),
+    (Halved(), {"multiple": 2}, 2), (EDSR(features=4, blocks=1, scale=2), {"scale": 2}, None)])
+def test_the_reach_of_a_network(net, options, wanted):
+    found = image.reach(applied(net), **options)
+    # x2: the convolutions before the shuffle reach 1 + 2 + 1 + 1, the last one half a pixel of the input more.
+    assert found == (6 if wanted is None else wanted)
+
+
+def test_a_network_that_sees_everything_has_no_reach():
+    with pytest.raises(ValueError, match="sees all of an image of 256 x 256; wanted a bounded one"):
+        image.reach(applied(Pooled()), largest=128)
+
+
+@pytest.mark.parametrize(("net", "options", "size"), [
+    (Convs(), {}, (37, 53)), (EDSR(features=4, blocks=2, scale=1), {}, (40, 61)),
+    (EDSR(features=4, blocks=1, scale=2), {"scale": 2}, (33, 47)), (Halved(), {"multiple": 2}, (46, 70))])
+def test_tiles_equal_the_whole(net, options, size):
+    run = applied(net)
+    x = jnp.asarray(RNG.uniform(0, 1, (2, *size, 3)).astype(np.float32))
+    shapes = []
+
+    def noting(x):
+        shapes.append(x.shape)
+        return run(x)
+
+    tiles = image.tiled(noting, x, tile=16, overlap=image.reach(run, **options), **options)
+    np.testing.assert_allclose(tiles, run(x), atol=1e-5)
+    assert len(shapes) == 1 and shapes[0][1] < size[0]     # one program, of less than the whole
+
+
+def test_small_images_run_whole():
+    run = applied(Convs())
+    x = jnp.asarray(RNG.uniform(0, 1, (1, 9, 11, 3)).astype(np.float32))
+    np.testing.assert_allclose(image.tiled(run, x, tile=64, overlap=3), run(x), atol=1e-6)
+
+
+def test_windows_stay_where_they_are():
+    """Every tile begins at a multiple, so that a network of windows cuts it as it cuts the whole image."""
+    def windows(x):   # each 8 x 8 window becomes its mean
+        n, h, w, c = x.shape
+        means = x.reshape(n, h // 8, 8, w // 8, 8, c).mean((2, 4), keepdims=True)
+        return jnp.broadcast_to(means, (n, h // 8, 8, w // 8, 8, c)).reshape(x.shape)
+
+    x = jnp.asarray(RNG.uniform(0, 1, (1, 80, 72, 3)).astype(np.float32))
+    np.testing.assert_allclose(image.tiled(windows, x, tile=24, overlap=4, multiple=8), windows(x), atol=1e-6)
+
+
+@pytest.mark.parametrize(("options", "sentence"), [
+    (dict(tile=0), "tile=0 .* wanted 1 or more"), (dict(tile=20, multiple=8), "tile=20 .* a multiple of 8"),
+    (dict(overlap=-1), "overlap=-1"), (dict(scale=3), r"gave \(1, 22, 22, 3\) for a tile of \(1, 22, 22, 3\)")])
+def test_what_does_not_fit_is_told(options, sentence):
+    x = jnp.zeros((1, 60, 60, 3))
+    with pytest.raises(ValueError, match=sentence):
+        image.tiled(lambda x: x, x, **{"tile": 16, "overlap": 3, **options})
