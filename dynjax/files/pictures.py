@@ -43,7 +43,7 @@ def read_picture(path_or_file, *, name=None):
                     else getattr(path_or_file, "name", "the picture"))
     try:
         with Image.open(path_or_file) as image:
-            _check_size(image, name)
+            check_size(image, name)
             image.load()
             return _to_rgb(ImageOps.exif_transpose(image), image.format, name)
     except PictureError:
@@ -89,7 +89,7 @@ def write_png(path, image):
     Image.fromarray(np.ascontiguousarray(image)).save(path, format="PNG")
 
 
-def _check_size(image, name):
+def check_size(image, name):
     """Refuses, before anything is decoded, what would fill the memory."""
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:

@@ -1,0 +1,133 @@
+"""Pictures as they are on disk: 8 or 16 bits, grey or colour, with or without transparency."""
+import io
+import os
+import types
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from dynjax.files.atomic import write_atomically
+from dynjax.files.pictures import PictureError, check_size, read_picture
+
+PNG = b"\x89PNG\r\n\x1a\n"
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+DEEP_ENDINGS = (".png", ".tif", ".tiff")
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+def read_deep_picture(path):
+    """Reads a picture without taking anything away.
+
+    16-bit PNG and TIFF keep their bits; of other pictures Pillow reads 8. Palettes are looked up, CMYK is converted,
+    the rotation that a camera recorded is applied.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      uint8 or uint16, [H, W, C]: C is 1 grey, 2 grey and transparency, 3 RGB, 4 RGB and transparency.
+
+    Raises:
+      PictureError (a ValueError): absent, damaged, no picture, or too large, as `read_picture` says it.
+    """
+    name = os.fspath(path)
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise PictureError(f"read_deep_picture found no file {name}; check the path") from None
+    try:
+        if data.startswith(TIFF) and (deep := _read_tiff(data, name)) is not None:
+            return deep
+        with Image.open(io.BytesIO(data)) as image:
+            check_size(image, name)
+            if data.startswith(PNG) and data[24] == 16:   # the header's bit depth
+                return _read_png(data)
+            image.load()
+            image = ImageOps.exif_transpose(image)
+            if image.mode not in MODES.values():
+                transparent = image.has_transparency_data
+                grey = image.mode in ("1", "La", "I;16", "I")
+                image = image.convert(MODES[(1 if grey else 3) + transparent])
+            array = np.array(image)
+            return array[..., None] if array.ndim == 2 else array
+    except PictureError:
+        raise
+    except Exception as error:   # damaged files raise almost anything
+        read_picture(io.BytesIO(data), name=name)   # says it in its own words, where it cannot read it either
+        raise PictureError(f"{name} cannot be read as a picture ({type(error).__name__}: {error}); it is damaged, cut "
+                           "short or of another format: replace or remove it") from error
+
+
+def write_deep_picture(path, picture):
+    """Writes a picture in the format of the path's ending.
+
+    Args:
+      path: where to; its folder exists. 16 bits need .png, .tif or .tiff.
+      picture: uint8 or uint16, [H, W, C], C as `read_deep_picture` gives it.
+
+    Raises:
+      ValueError: another type or shape, or a format that cannot hold it.
+    """
+    picture, ending = np.ascontiguousarray(picture), Path(path).suffix.lower()
+    if picture.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"write_deep_picture got {picture.dtype} for {path}; wanted uint8 or uint16.")
+    if picture.ndim != 3 or picture.shape[-1] not in MODES or picture.size == 0:
+        raise ValueError(f"write_deep_picture got shape {picture.shape} for {path}; wanted [H, W, C], C from 1 to 4.")
+    if picture.dtype == np.uint16 and ending not in DEEP_ENDINGS:
+        raise ValueError(f"the picture for {path} has 16 bits a channel, and {ending or 'a name without ending'} "
+                         f"cannot hold 16 bits; wanted {', '.join(DEEP_ENDINGS[:-1])} or {DEEP_ENDINGS[-1]}.")
+    if picture.shape[-1] in (2, 4) and ending in (".jpg", ".jpeg", ".bmp"):
+        raise ValueError(f"the picture for {path} is partly transparent, and {ending} has no transparency; wanted "
+                         ".png, .tif or .webp.")
+    buffer = io.BytesIO()
+    if picture.dtype == np.uint16 and ending == ".png":
+        _write_png(buffer, picture)
+    elif ending in (".tif", ".tiff"):
+        _write_tiff(buffer, picture)
+    else:
+        array = picture[..., 0] if picture.shape[-1] == 1 else picture
+        Image.fromarray(array, MODES[picture.shape[-1]]).save(buffer, format=Image.registered_extensions().get(ending))
+    write_atomically(Path(path), buffer.getvalue())
+
+
+def _read_png(data):
+    import png  # Pillow keeps the upper 8 bits of 16-bit colour
+
+    width, height, rows, info = png.Reader(bytes=data).read()
+    return np.vstack([np.asarray(row, np.uint16) for row in rows]).reshape(height, width, info["planes"])
+
+
+def _write_png(file, picture):
+    import png
+
+    height, width, channels = picture.shape
+    writer = png.Writer(width, height, bitdepth=16, greyscale=channels < 3, alpha=channels in (2, 4))
+    writer.write(file, picture.reshape(height, width * channels))
+
+
+def _read_tiff(data, name):
+    """The first page, or None where it has other than 16 bits; Pillow does not know all of those that have."""
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        if page.dtype != np.uint16:
+            return None
+        check_size(types.SimpleNamespace(width=page.imagewidth, height=page.imagelength), name)
+        array = page.asarray()
+        if page.planarconfig == 2 and array.ndim == 3:   # one plane a channel
+            array = np.moveaxis(array, 0, -1)
+    array = array[..., None] if array.ndim == 2 else array
+    if array.ndim != 3 or array.shape[-1] not in MODES:
+        raise ValueError(f"its first page has the shape {array.shape}")
+    return array
+
+
+def _write_tiff(file, picture):
+    import tifffile
+
+    channels = picture.shape[-1]
+    array = picture[..., 0] if channels == 1 else picture
+    tifffile.imwrite(file, array, photometric="rgb" if channels > 2 else "minisblack", compression="zlib",
+                     planarconfig="contig", extrasamples=["unassalpha"] if channels in (2, 4) else None)

@@ -1,0 +1,64 @@
+"""Pictures as they are: their depth, grey and transparency come back; against Pillow and by hand."""
+import numpy as np
+import pytest
+from PIL import Image
+
+from dynjax.files import PictureError, read_deep_picture, write_deep_picture
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_what_is_written_is_read(tmp_path, channels, depth, ending):
+    picture = RNG.integers(0, np.iinfo(depth).max + 1, (7, 5, channels)).astype(depth)
+    path = tmp_path / f"a.{ending}"
+    write_deep_picture(path, picture)
+    found = read_deep_picture(path)
+    assert found.dtype == depth
+    np.testing.assert_array_equal(found, picture)
+
+
+def test_eight_bits_are_pillow_s(tmp_path):
+    picture = RNG.integers(0, 256, (6, 4, 4), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_deep_picture(tmp_path / "a.png"), picture)
+    grey = picture[..., 0]
+    Image.fromarray(grey).save(tmp_path / "g.png")
+    np.testing.assert_array_equal(read_deep_picture(tmp_path / "g.png"), grey[..., None])
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")        # 16-bit grey, written by Pillow
+    np.testing.assert_array_equal(read_deep_picture(tmp_path / "deep.png")[..., 0], grey.astype(np.uint16) * 257)
+    Image.fromarray(picture[..., :3]).quantize(16).save(tmp_path / "palette.png")
+    assert read_deep_picture(tmp_path / "palette.png").shape == (6, 4, 3)
+    rotated = Image.fromarray(picture[..., :3])
+    exif = rotated.getexif()
+    exif[0x0112] = 6
+    rotated.save(tmp_path / "turned.jpg", exif=exif)
+    assert read_deep_picture(tmp_path / "turned.jpg").shape == (4, 6, 3)
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_damaged_deep_files_are_told(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    write_deep_picture(path, RNG.integers(0, 65536, (40, 30, 3)).astype(np.uint16))
+    path.write_bytes(path.read_bytes()[:600])
+    with pytest.raises(PictureError, match=f"a.{ending} cannot be read as a picture"):
+        read_deep_picture(path)
+
+
+def test_large_pictures_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
+    write_deep_picture(tmp_path / "a.png", np.zeros((40, 30, 3), np.uint16))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(PictureError, match="too large to be decoded safely"):
+        read_deep_picture(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(("name", "picture", "sentence"), [
+    ("a.jpg", np.zeros((4, 4, 3), np.uint16), "a.jpg .* cannot hold 16 bits; wanted .png, .tif or .tiff"),
+    ("a.jpg", np.zeros((4, 4, 4), np.uint8), "a.jpg .* no transparency"),
+    ("a.png", np.zeros((4, 4, 3), np.float32), "got float32 for .*; wanted uint8 or uint16"),
+    ("a.png", np.zeros((4, 4, 5), np.uint8), r"shape \(4, 4, 5\)")])
+def test_what_cannot_be_written_is_told(tmp_path, name, picture, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        write_deep_picture(tmp_path / name, picture)
