@@ -1,0 +1,121 @@
+"""A picture of any size, depth and number of channels through a network, and back as it came."""
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dynjax.dynamic import DynamicNet
+from dynjax.files import read_deep_picture, write_deep_picture
+from dynjax.image.resize import resize_bicubic
+from dynjax.image.tiles import reach, tiled
+from dynjax.tunable import Tunable
+
+PROBE = 32   # pixels; of the picture by which a network's scale and channels are found
+
+
+def restore(network, variables, picture, alpha=None, *, tile=None, overlap=None, multiple=1):
+    """Runs a picture through a network and gives it back with its own depth and channels.
+
+    Grey goes through a colour network as three equal channels, whose results are averaged; colour through a grey
+    network channel by channel. Transparency does not go through it: it is kept, or enlarged with the picture.
+
+    Args:
+      network, variables: from dynjax.load, or any linen network that gives pictures for pictures in [0, 1].
+      picture: uint8, uint16 or floats in [0, 1], [H, W, C]: C is 1 grey, 2 grey and transparency, 3 RGB, 4 RGB and
+        transparency.
+      alpha: for a network that is tuned by it, as its apply takes it.
+      tile: side of the tiles, pixels, for pictures too large for the memory; None runs the picture whole.
+      overlap: of the tiles, pixels; by default as far as the network sees, so that tiles give what the whole gives.
+      multiple: tiles begin at multiples of it, as for `dynjax.image.tiled`.
+
+    Returns:
+      The same type, [H * scale, W * scale, C], the scale being the network's.
+
+    Raises:
+      ValueError: another shape or type, an alpha that is missing or too much, a network that sees all of a picture
+        where `tile` is given without `overlap`.
+    """
+    picture = np.asarray(picture)
+    if picture.ndim != 3 or picture.shape[-1] not in (1, 2, 3, 4) or picture.dtype.kind not in "uf":
+        raise ValueError(f"restore got {picture.dtype} of shape {picture.shape}; wanted uint8, uint16 or floats in "
+                         "[0, 1], [H, W, C] with C from 1 to 4.")
+    run = _function(network, variables, alpha)
+    colours = 3 if picture.shape[-1] > 2 else 1
+    levels = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1
+    values = picture.astype(np.float32) / np.float32(levels)
+    takes, scale = _channels_and_scale(run)
+    images = _for_network(values[..., :colours], takes)
+    options = {"scale": scale, "multiple": multiple}
+    if tile is None:
+        outputs = np.asarray(jax.jit(run)(images))
+    else:
+        overlap = reach(run, channels=takes, **options) if overlap is None else overlap
+        # One image at a time: a grey network has three of a colour picture.
+        outputs = np.concatenate([tiled(run, image[None], tile=tile, overlap=overlap, **options) for image in images])
+    result = _from_network(outputs, takes, colours)
+    if picture.shape[-1] > colours:
+        through = values[None, ..., colours:]
+        result = np.concatenate([result, np.asarray(resize_bicubic(through, scale) if scale > 1 else through)[0]], -1)
+    if picture.dtype.kind == "f":
+        return result.astype(picture.dtype)
+    return np.floor(np.clip(result, 0, 1) * levels + 0.5).astype(picture.dtype)
+
+
+def restore_file(network, variables, source, target, alpha=None, *, tile=None, overlap=None, multiple=1):
+    """Reads a picture, restores it and writes it: 16 bits stay 16 bits, transparency is carried over.
+
+    Args:
+      source, target: paths; the format of the target is that of its ending. The others as for `restore`.
+
+    Raises:
+      ValueError: as `restore`; a picture that cannot be read, or not be written in that format.
+    """
+    picture = read_deep_picture(source)
+    write_deep_picture(target, restore(network, variables, picture, alpha, tile=tile, overlap=overlap,
+                                       multiple=multiple))
+
+
+def _function(network, variables, alpha):
+    tuned = isinstance(network, (Tunable, DynamicNet))
+    if tuned and alpha is None:
+        raise ValueError(f"the network is a {type(network).__name__} and no alpha was given; wanted one, such as "
+                         f"{_example(network)}.")
+    if alpha is None:
+        return lambda images: network.apply(variables, images)
+    if not tuned:
+        raise ValueError(f"an alpha was given, but the network is a {type(network).__name__}, which has none; leave it "
+                         "out.")
+    return lambda images: network.apply(variables, images, alpha)
+
+
+def _example(network):
+    names = getattr(network, "alpha", None)
+    return dict.fromkeys(names, round(1 / len(names), 2)) if isinstance(names, tuple | list) else "0.5"
+
+
+def _channels_and_scale(run):
+    """The channels that a network takes, 3 or 1, and output pixels per input pixel."""
+    reasons = []
+    for channels in (3, 1):
+        try:
+            shape = jax.eval_shape(run, jax.ShapeDtypeStruct((1, PROBE, PROBE, channels), jnp.float32)).shape
+        except Exception as error:   # what a network does with channels it has no weights for is its own affair
+            reasons.append(str(error).splitlines()[0])
+            continue
+        if len(shape) == 4 and shape[-1] == channels and shape[1] == shape[2] and shape[1] % PROBE == 0:
+            return channels, shape[1] // PROBE
+        reasons.append(f"{channels} channels of {PROBE} x {PROBE} pixels give {shape}")
+    raise ValueError(f"the network does not give pictures for pictures ({'; '.join(reasons)}); wanted one that takes 3 "
+                     "channels or 1 and gives as many, of as many pixels or a whole number of times as many.")
+
+
+def _for_network(values, takes):
+    """[H, W, colours] as a batch that the network takes."""
+    if takes == 3:
+        return np.broadcast_to(values, (*values.shape[:2], 3))[None]
+    return np.moveaxis(values, -1, 0)[..., None]
+
+
+def _from_network(outputs, takes, colours):
+    if takes == 1:
+        return np.moveaxis(outputs[..., 0], 0, -1)
+    return outputs[0] if colours == 3 else outputs[0].mean(-1, keepdims=True)

@@ -1,0 +1,89 @@
+"""Pictures of every kind through networks whose answers are known."""
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import dynjax
+from dynjax.files import read_deep_picture, write_deep_picture
+from dynjax.inference import restore, restore_file
+
+RNG = np.random.default_rng(0)
+
+
+class Scaled(nn.Module):
+    """channel -> factor * channel, enlarged by repeating; with a convolution's reach of one."""
+    channels: int = 3
+    scale: int = 1
+
+    @nn.compact
+    def __call__(self, x):
+        if x.shape[-1] != self.channels:
+            raise ValueError(f"wanted {self.channels} channels")
+        factor = self.param("factor", nn.initializers.ones, (self.channels,))
+        neighbours = (jnp.pad(x, ((0, 0), (1, 1), (0, 0), (0, 0)))[:, 2:] - x) * 0.0
+        return ((x + neighbours) * factor[None, None, None]).repeat(self.scale, 1).repeat(self.scale, 2)
+
+
+def made(factors=(0.5, 0.5, 0.5), scale=1):
+    return Scaled(len(factors), scale), {"params": {"factor": jnp.array(factors)}}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_depth_and_transparency_come_back(dtype):
+    top = np.iinfo(dtype).max
+    picture = (RNG.integers(0, top // 2, (6, 5, 4)) * 2).astype(dtype)
+    result = restore(*made(), picture)
+    assert result.dtype == dtype
+    np.testing.assert_array_equal(result[..., :3], picture[..., :3] // 2)      # even numbers: exactly half
+    np.testing.assert_array_equal(result[..., 3], picture[..., 3])             # bit for bit
+
+
+def test_grey_through_a_colour_network_and_the_other_way():
+    grey = RNG.random((6, 5, 1)).astype(np.float32)
+    np.testing.assert_allclose(restore(*made((0.2, 0.5, 0.8)), grey), grey * 0.5, rtol=1e-6)
+    colour = RNG.random((6, 5, 3)).astype(np.float32)
+    np.testing.assert_allclose(restore(*made((0.25,)), colour), colour * 0.25, rtol=1e-6)
+    assert restore(*made((0.25,)), (colour * 255).astype(np.uint8)).shape == (6, 5, 3)
+
+
+def test_enlarging_enlarges_transparency_too():
+    picture = np.concatenate([RNG.random((4, 5, 1)), np.full((4, 5, 1), 0.25)], -1).astype(np.float32)
+    result = restore(*made(scale=2), picture)
+    assert result.shape == (8, 10, 2)
+    np.testing.assert_allclose(result[..., 1], 0.25, rtol=1e-5)
+
+
+@pytest.mark.parametrize("factors", [(0.2, 0.5, 0.8), (0.25,)])
+def test_tiles_change_nothing(factors):
+    picture = RNG.integers(0, 65536, (41, 67, 3)).astype(np.uint16)
+    whole = restore(*made(factors, 2), picture)
+    np.testing.assert_array_equal(restore(*made(factors, 2), picture, tile=16), whole)
+
+
+def test_a_tuned_network_needs_its_alpha_and_others_none():
+    net, variables = made()
+    tunable = dynjax.Tunable(net, alpha=("a", "b"))
+    stacked = tunable.stack(variables)
+    picture = np.full((4, 4, 3), 200, np.uint8)
+    np.testing.assert_array_equal(restore(tunable, stacked, picture, {"a": 0.5, "b": 0.5}), 100)
+    with pytest.raises(ValueError, match=r"a Tunable and no alpha was given; wanted one, such as {'a': 0.5, 'b': 0.5}"):
+        restore(tunable, stacked, picture)
+    with pytest.raises(ValueError, match="an alpha was given, but the network is a Scaled, which has none"):
+        restore(net, variables, picture, 0.5)
+
+
+def test_files_keep_their_bits(tmp_path):
+    picture = (RNG.integers(0, 32768, (12, 9, 3)) * 2).astype(np.uint16)
+    write_deep_picture(tmp_path / "in.png", picture)
+    restore_file(*made(), tmp_path / "in.png", tmp_path / "out.tif")
+    np.testing.assert_array_equal(read_deep_picture(tmp_path / "out.tif"), picture // 2)
+
+
+@pytest.mark.parametrize(("net", "picture", "sentence"), [
+    (made(), np.zeros((4, 4), np.uint8), r"uint8 of shape \(4, 4\); wanted uint8, uint16 or floats"),
+    (made(), np.zeros((4, 4, 3), np.int32), "int32 of shape"),
+    (made((1.0, 1.0)), np.zeros((4, 4, 3), np.uint8), "does not give pictures for pictures .wanted 2 channels")])
+def test_what_cannot_be_restored_is_told(net, picture, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        restore(*net, picture)
