@@ -5,6 +5,7 @@ import numpy as np
 from PIL import Image
 
 from dynjax.data.picture_source import check_picture, log
+from dynjax.data.resizing import resized
 from dynjax.files.pictures import PictureError
 
 
@@ -26,6 +27,7 @@ class PictureCache:
         self.source, self.smallest, self.limit = source, smallest, limit
         self.unusable = set()   # indices
         self.sizes = {}         # index: (height, width) of what was decoded once
+        self.channels = getattr(source, "channels", 3)
         self._kept, self._bytes, self._lock = {}, 0, threading.Lock()
         self._read = getattr(source, "read", source.__getitem__)   # a PictureSource's [i] would replace the unreadable
 
@@ -90,7 +92,7 @@ class PictureCache:
             picture = self.load(index, recent)
             height, width = self._reduced(index, scale)
             if (height, width) != picture.shape[:2]:
-                picture = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
+                picture = resized(picture, (width, height), Image.Resampling.BICUBIC)
                 self._keep((index, scale), picture, recent)
         return picture
 

@@ -14,7 +14,7 @@ log = logging.getLogger("dynjax.data")
 class PictureSource:
     """Pictures by index; may be pickled and read from several threads.
 
-    `source[i]` is uint8 [H, W, 3]. A picture that cannot be read is replaced by the next readable one (the first
+    `source[i]` is uint8 [H, W, 3]; of pairs, which have `channels` 6, [H, W, 6]. A picture that cannot be read is replaced by the next readable one (the first
     follows the last), so that the same index always gives the same pixels; it is named in one warning of the logger
     "dynjax.data" and counted in `skipped`. `read(i)` is picture i itself or a PictureError.
 
@@ -22,6 +22,7 @@ class PictureSource:
     picture, each once: the stem of the file's name where that is enough) and `read`. Where pictures are described, as
     faces are, `attribute_names` says by what, and `attributes`, int8 [N, A], is 1 where a picture has it, -1 where not.
     """
+    channels = 3
     attribute_names = ()
     attributes = None
 
@@ -118,9 +119,9 @@ def unique_names(paths):
 
 
 def check_picture(picture, name):
-    """`picture` itself where it is uint8 [H, W, 3]; a ValueError that names it where it is not."""
+    """`picture` itself where it is uint8 [H, W, 3], or [H, W, 6] of a pair; a ValueError that names it where not."""
     picture = np.asarray(picture)
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] != 3:
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] not in (3, 6):
         raise ValueError(f"picture {name} is {picture.dtype} {picture.shape}; wanted uint8 [H, W, 3]: convert it in "
                          "the source")
     return picture

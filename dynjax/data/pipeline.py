@@ -54,7 +54,7 @@ def training_batches(source, *, batch_size, patch_size, seed, start_step=0, crop
         style transfer was published with (Dynamic-Net's program: Resize(256), CenterCrop(256)).
 
     Returns:
-      A `TrainingBatches` iterator of uint8 [batch_size / count, patch_size, patch_size, 3].
+      A `TrainingBatches` iterator of uint8 [batch_size / count, patch_size, patch_size, C], C 3 or, of pairs, 6.
 
     Raises:
       ValueError: an option out of its range, or no picture is large enough; PictureError, none can be read.
@@ -171,7 +171,7 @@ class CropBatches:
     def __getitem__(self, n):
         # One generator a batch, drawn for all shards: example i is the same however the batch is shared out.
         draws = np.random.default_rng((self.seed, 0, n)).random((self.batch_size, 7))
-        batch = np.empty((len(self.examples), self.patch_size, self.patch_size, 3), np.uint8)
+        batch = np.empty((len(self.examples), self.patch_size, self.patch_size, self.pictures.channels), np.uint8)
         recent = {}   # the picture decoded last, for the crops that share it when it is not in the cache
         for row, i in enumerate(self.examples):
             batch[row] = self._example(n * self.batch_size + i, draws[i], recent)
@@ -195,7 +195,8 @@ class CropBatches:
         if self.flips:
             crop = symmetry(crop, int(draws[3] * 8))
         if self.permute_channels:
-            crop = crop[:, :, np.argsort(draws[4:7])]
+            order = np.argsort(draws[4:7])   # the same for both pictures of a pair
+            crop = crop[:, :, np.concatenate([order + start for start in range(0, crop.shape[-1], 3)])]
         return crop
 
 

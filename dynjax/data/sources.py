@@ -11,8 +11,8 @@ from dynjax.data.views import positive, reshape, select
 TEST_SAMPLES = ("chelsea.png", "coffee.png")
 TRAIN_SAMPLES = ("astronaut.png", "hubble_deep_field.jpg", "ihc.png", "motorcycle_left.png", "motorcycle_right.png",
                  "retina.jpg", "rocket.jpg")
-KINDS = ("samples, folder:PATH, zip:PATH, tfds:NAME, drawn-faces, celeba:PATH, faces:PATH.npz, or the path of a folder "
-         "or of a .zip")
+KINDS = ("samples, folder:PATH, zip:PATH, tfds:NAME, drawn-faces, celeba:PATH, faces:PATH.npz, pairs:NOISY:CLEAN, "
+         "sidd:PATH, or the path of a folder or of a .zip")
 
 
 def open_source(spec, *, split=None, data_dir=None, feature=None, attribute="", sign=1, crop=None, size=None):
@@ -27,6 +27,8 @@ def open_source(spec, *, split=None, data_dir=None, feature=None, attribute="", 
         "tfds:NAME", such as "tfds:div2k/bicubic_x4": a data set prepared as array_record; TensorFlow is not needed.
         "drawn-faces": 12,000 drawn faces whose hair colour and smile are known; attributes Blond_Hair and Smiling.
         "celeba:PATH": CelebA as it is distributed, PATH the folder with img_align_celeba or its .zip and the lists.
+        "pairs:NOISY:CLEAN", two folders, or "pairs:PATH", one with the folders noisy and clean in it: pairs.
+        "sidd:PATH": SIDD's pairs; splits "train" and "valid" (its validation blocks).
         "faces:PATH.npz": faces with attributes in one file, see `dynjax.data.face_sources`.
       split: which part of "samples" or of a tfds: data set ("train" where none is given; slices such as "train[:50%]");
         of faces, "train", "valid", "test" or "all" (as None), or a part by number, such as "all[1000:]". A folder or
@@ -40,7 +42,7 @@ def open_source(spec, *, split=None, data_dir=None, feature=None, attribute="", 
       size: what the shorter side then becomes (bicubic, antialiased); None leaves it. Drawn faces are drawn at it.
 
     Returns:
-      A source with `len`, `source[i]` uint8 [H, W, 3], `names`, `skipped` and a stable repr; see PictureSource.
+      A source with `len`, `source[i]` uint8 [H, W, 3] (of pairs [H, W, 6], the clean picture before the noisy), `names`, `skipped` and a stable repr; see PictureSource.
 
     Raises:
       ValueError: unknown kind, split or attribute; missing, empty or unreadable place; a data set that is not prepared.
@@ -68,6 +70,9 @@ def _open(text, split, data_dir, feature, drawn_size):
     if kind == "zip" or (kind is None and place.lower().endswith(".zip") and not Path(place).expanduser().is_dir()):
         from dynjax.data.zip_source import ZipSource
         return ZipSource(place)
+    if kind in ("pairs", "sidd"):
+        from dynjax.data import pair_source
+        return pair_source.open_pairs(place) if kind == "pairs" else pair_source.open_sidd(place, split=split)
     if kind in ("celeba", "faces"):
         from dynjax.data import face_sources
         return {"celeba": face_sources.open_celeba, "faces": face_sources.open_npz_faces}[kind](place, split=split)

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from dynjax.data.picture_source import PictureSource, check_picture
+from dynjax.data.resizing import resized
 from dynjax.files.pictures import PictureError
 
 SPLITS = ("train", "valid", "test")
@@ -17,7 +18,7 @@ class Subset(PictureSource):
 
     def __init__(self, source, indices, description):
         super().__init__(description, [source.names[index] for index in indices])
-        self.source, self.indices = source, np.asarray(indices)
+        self.source, self.indices, self.channels = source, np.asarray(indices), source.channels
         self.attribute_names = source.attribute_names
 
     @property
@@ -36,7 +37,7 @@ class Reshaped(PictureSource):
         names = getattr(source, "names", map(str, range(len(source))))   # a list of arrays has none
         super().__init__(", ".join([getattr(source, "description", "pictures"), *said]), names)
         self.source, self.crop, self.size, self.resampling = source, crop, size, resampling
-        self.attribute_names = getattr(source, "attribute_names", ())
+        self.attribute_names, self.channels = getattr(source, "attribute_names", ()), getattr(source, "channels", 3)
 
     @property
     def attributes(self):
@@ -94,7 +95,7 @@ def resize_shorter_side(picture, size, resampling="bilinear"):
     wanted = (size, size * height // width) if width <= height else (size * width // height, size)
     if wanted == (width, height):
         return picture
-    return np.asarray(Image.fromarray(picture).resize(wanted, FILTERS[resampling]))
+    return resized(picture, wanted, FILTERS[resampling])
 
 
 def select(source, attribute, sign=1):

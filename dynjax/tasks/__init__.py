@@ -2,9 +2,10 @@
 from dynjax.tasks.completion import Completion
 from dynjax.tasks.denoise import Denoise
 from dynjax.tasks.denoise_deblur import DenoiseDeblur
+from dynjax.tasks.denoise_pairs import DenoisePairs
 from dynjax.tasks.faces import Faces
 from dynjax.tasks.style import Style
 from dynjax.tasks.super_resolution import SuperResolution
 from dynjax.tasks.task import Task
 
-__all__ = ["Completion", "Denoise", "DenoiseDeblur", "Faces", "Style", "SuperResolution", "Task"]
+__all__ = ["Completion", "Denoise", "DenoiseDeblur", "DenoisePairs", "Faces", "Style", "SuperResolution", "Task"]

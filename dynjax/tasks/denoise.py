@@ -50,10 +50,7 @@ class Denoise(Task):
 
     def aims(self, example, alpha):
         """{"preserved": y + delta w (z - y)} where alpha has "noise", [B]."""
-        if "noise" not in alpha:
-            return {}
-        kept = alpha["noise"] if self.preserve == "scaled" else jnp.ones_like(alpha["noise"])
-        return {"preserved": self._preserved(example, kept)}
+        return preserved(example, alpha, self.delta, scaled=self.preserve == "scaled")
 
     def variants(self):
         """One task for each level."""
@@ -68,7 +65,7 @@ class Denoise(Task):
 
     def aim(self, example, alpha):
         """What an answer should be at this alpha: table 1's second target, which follows alpha in any case."""
-        return None if "noise" not in alpha else self._preserved(example, np.float32(alpha["noise"]))
+        return preserved(example, alpha, self.delta, scaled=True).get("preserved")
 
     def measured(self, answer, example):
         """{"noise_left": the share of the noise that an answer [H, W, C] still has}: (f - y) projected on z - y."""
@@ -79,9 +76,19 @@ class Denoise(Task):
         """The noisy picture itself."""
         return {"noisy": example["input"]}
 
-    def _preserved(self, example, kept):
-        kept = kept.reshape((-1,) + (1,) * (example["target"].ndim - 1)) if np.ndim(kept) else kept
-        return example["target"] + self.delta * kept * (example["input"] - example["target"])
+
+def preserved(example, alpha, delta, *, scaled):
+    """{"preserved": y + delta w (z - y)} (Maggioni et al. 2023, equation 9), w alpha's "noise", or 1 where not `scaled`;
+    nothing where alpha lacks the name.
+
+    Args:
+      example: {"input": z, "target": y}, with a batch axis where alpha has one. alpha: {name: number or [B]}.
+    """
+    if "noise" not in alpha:
+        return {}
+    kept = jnp.asarray(alpha["noise"], jnp.float32) if scaled else jnp.ones(np.shape(alpha["noise"]))
+    kept = kept.reshape(-1, 1, 1, 1) if kept.ndim else kept
+    return {"preserved": example["target"] + delta * kept * (example["input"] - example["target"])}
 
 
 def check_range(name, ends):

@@ -5,6 +5,7 @@ class Task:
     """What is learned; the least a task of your own has is `example`, for evaluation `evaluation_example` too.
 
     Attributes:
+      channels: of the pictures that `example` takes, 3 or, for pairs, 6.
       multiple: evaluation pictures are cut at bottom and right to a multiple of this many pixels.
       upscale: output pixels per input pixel along each side.
       border: rows and columns cut off each side before PSNR and SSIM.
@@ -14,6 +15,7 @@ class Task:
       has_target: whether there is one right answer, so that PSNR and its like mean something.
       generates: whether pictures come from noise alone, so that evaluation needs no pictures.
     """
+    channels = 3
     multiple = 1
     upscale = 1
     border = 0

@@ -48,20 +48,22 @@ class Experiment:
 
     def training_source(self, index=-1):
         """The pictures that a phase is trained on."""
-        return open_source(**_pictures(self.settings[index].data))
+        return _fitting(self.task, open_source(**_pictures(self.settings[index].data)))
 
     def evaluation_source(self, spec=None):
         """The pictures to evaluate on: those of `spec`, such as "folder:PATH", or the config's."""
         settings = self.config.evaluation
         if not spec:
-            return open_source(**_pictures(settings))
-        return open_source(spec, crop=settings.get("crop"), size=settings.get("size"))
+            return _fitting(self.task, open_source(**_pictures(settings)))
+        return _fitting(self.task, open_source(spec, split=settings.get("split") if spec.startswith("sidd:") else None,
+                                               crop=settings.get("crop"), size=settings.get("size")))
 
     def example_input(self):
         """What the network sees of one grey picture of the training size."""
         side = self.settings[0].data.patch_size
         key = jax.random.split(jax.random.key(self.config.seed), 1)
-        return self.phases[0].task.example(np.full((1, side, side, 3), 0.5, np.float32), key)["input"]
+        task = self.phases[0].task
+        return task.example(np.full((1, side, side, task.channels), 0.5, np.float32), key)["input"]
 
     def fresh_variables(self):
         """The model's variables before training, drawn with the run's seed."""
@@ -90,6 +92,16 @@ class Experiment:
         if isinstance(self.model, Tunable):
             return ", ".join(f"{name} {value:.2f}" for name, value in zip(self.model.alpha, alpha, strict=True))
         return f"alpha {alpha[0]:.2f}" if len(set(map(float, alpha))) == 1 else ", ".join(f"{a:.2f}" for a in alpha)
+
+
+def _fitting(task, source):
+    """The source, where it has what the task needs."""
+    if source.channels != task.channels:
+        kinds = {3: "single pictures", 6: "pairs of a noisy and a clean picture"}
+        raise ValueError(f"{source!r} are {kinds[source.channels]}; the task {type(task).__name__} wanted "
+                         f"{kinds[task.channels]}: {'pairs:NOISY:CLEAN or sidd:PATH' if task.channels == 6 else 'a folder'}"
+                         ", or another task.")
+    return source
 
 
 def _pictures(settings):

@@ -1,0 +1,126 @@
+"""Pairs of a noisy and a clean picture: two folders, or SIDD as it is distributed."""
+from pathlib import Path
+
+import numpy as np
+
+from dynjax.data.picture_source import PictureSource, open_folder
+from dynjax.files.pictures import PictureError
+
+FOLDERS = ("noisy", "clean")
+BLOCKS = {"noisy": "ValidationNoisyBlocksSrgb", "clean": "ValidationGtBlocksSrgb"}
+
+
+class PairSource(PictureSource):
+    """Two pictures of one size on top of each other: `source[i]` is uint8 [H, W, 6], the clean RGB before the noisy.
+
+    Args:
+      noisy, clean: sources with as many pictures, in the same order.
+    """
+    channels = 6
+
+    def __init__(self, description, noisy, clean):
+        super().__init__(description, clean.names)
+        self.noisy, self.clean = noisy, clean
+
+    def read(self, index):
+        noisy, clean = self.noisy.read(index), self.clean.read(index)
+        if noisy.shape != clean.shape:
+            sizes = (f"{picture.shape[0]} x {picture.shape[1]}" for picture in (noisy, clean))
+            raise PictureError("the noisy {} has {} pixels (height x width), the clean {} {}; wanted the same: replace or "
+                               "remove the pair".format(self.noisy.names[index], next(sizes), self.clean.names[index],
+                                                        next(sizes)))
+        return np.concatenate([clean, noisy], axis=-1)
+
+
+def open_pairs(place):
+    """Pairs from two folders whose pictures have the same names, up to their endings.
+
+    Args:
+      place: "NOISY:CLEAN", two folders; or one folder with the folders noisy and clean in it.
+
+    Raises:
+      ValueError: a folder that is missing or empty, or a picture without its partner, by name.
+    """
+    folders = place.split(":")
+    if len(folders) == 1:
+        folders = [Path(place).expanduser() / name for name in FOLDERS]
+    if len(folders) != 2:
+        raise ValueError(f"the source pairs:{place} names {len(folders)} folders; wanted NOISY:CLEAN, or one folder with "
+                         "the folders noisy and clean in it.")
+    noisy, clean = map(open_folder, folders)
+    alone = sorted(set(noisy.names) ^ set(clean.names))
+    if alone:
+        raise ValueError(f"{len(noisy)} noisy and {len(clean)} clean pictures do not go together: without a partner "
+                         f"{'is' if len(alone) == 1 else 'are'} {', '.join(alone[:5])}{', ...' if len(alone) > 5 else ''}; "
+                         "wanted a clean picture of the same name for every noisy one.")
+    order = [noisy.names.index(name) for name in clean.names]
+    noisy.paths, noisy.names = tuple(noisy.paths[i] for i in order), clean.names
+    return PairSource(f"pairs:{place}", noisy, clean)
+
+
+def open_sidd(place, *, split=None):
+    """SIDD (Abdelhamed et al. 2018), sRGB, as it is distributed.
+
+    Args:
+      place: the folder with `Data/<scene>/*_NOISY_SRGB_*.PNG` beside `*_GT_SRGB_*.PNG`; for the split "valid" the one
+        with `ValidationNoisyBlocksSrgb.mat` and `ValidationGtBlocksSrgb.mat`.
+      split: "train" (or None) or "valid".
+
+    Raises:
+      ValueError: something is missing, or not laid out so.
+    """
+    folder = Path(place).expanduser()
+    if split == "valid":
+        return _SiddBlocks(folder)
+    if split not in (None, "train"):
+        raise ValueError(f"SIDD has no split {split!r}; wanted 'train' or 'valid'.")
+    everything = open_folder(folder / "Data")
+    noisy = [path for path in everything.paths if "_NOISY_SRGB_" in Path(path).name]
+    clean = [str(Path(path).with_name(Path(path).name.replace("_NOISY_", "_GT_"))) for path in noisy]
+    missing = [path for path in clean if path not in set(everything.paths)]
+    if not noisy or missing:
+        raise ValueError(f"{folder} is not laid out as SIDD: " + (
+            f"beside the noisy pictures there is no {missing[0]}" if missing else
+            "there is no Data/<scene>/*_NOISY_SRGB_*.PNG") + "; wanted each noisy picture beside its *_GT_SRGB_*.PNG.")
+    names = [Path(path).stem.replace("_NOISY", "") for path in noisy]
+    sources = []
+    for paths in (noisy, clean):
+        source = open_folder(folder / "Data")
+        source.paths, source.names = tuple(paths), tuple(names)
+        sources.append(source)
+    return PairSource(f"sidd:{place}", *sources)
+
+
+class _SiddBlocks(PictureSource):
+    """The validation blocks, uint8 [40, 32, 256, 256, 3] in two .mat files, as 1,280 pairs."""
+    channels = 6
+
+    def __init__(self, folder):
+        self.blocks = {kind: _mat(folder / f"{name}.mat", name) for kind, name in BLOCKS.items()}
+        shapes = {kind: array.shape for kind, array in self.blocks.items()}
+        if len(set(shapes.values())) != 1 or len(shapes["noisy"]) != 5 or shapes["noisy"][-1] != 3:
+            raise ValueError(f"the validation blocks of {folder} have the shapes {shapes}; wanted two equal ones, "
+                             "[scenes, blocks, H, W, 3].")
+        scenes, each = shapes["noisy"][:2]
+        super().__init__(f"sidd:{folder} valid", [f"{scene:02}_{block:02}" for scene in range(scenes)
+                                                  for block in range(each)])
+
+    def read(self, index):
+        place = divmod(index, self.blocks["clean"].shape[1])
+        return np.concatenate([self.blocks["clean"][place], self.blocks["noisy"][place]], axis=-1)
+
+
+def _mat(path, name):
+    from scipy.io import loadmat
+
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}; wanted SIDD's validation blocks, {' and '.join(BLOCKS.values())}, "
+                         "as .mat files.")
+    try:
+        array = loadmat(path, variable_names=[name])[name]
+    except Exception as error:   # damaged files raise almost anything; HDF5 ones NotImplementedError
+        raise ValueError(f"{path} cannot be read as a MATLAB file with {name} ({type(error).__name__}: {error}); fetch it "
+                         "again") from error
+    if array.dtype != np.uint8:
+        raise ValueError(f"{path} holds {array.dtype}; wanted uint8.")
+    return array

@@ -1,0 +1,136 @@
+"""Pairs of noisy and clean pictures: two folders, SIDD's layout, through the pipeline and the task."""
+import importlib
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from dynjax.data import evaluation_images, open_source, training_batches
+from dynjax.tasks import DenoisePairs
+from dynjax.training import build, measure_run, train
+
+RNG = np.random.default_rng(0)
+
+
+def picture(height=24, width=20):
+    return RNG.integers(40, 200, (height, width, 3), np.uint8)
+
+
+def save(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+    return array
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Three pairs; the noisy ones are brighter by 20."""
+    for name in "abc":
+        save(tmp_path / "noisy" / f"{name}.png", save(tmp_path / "clean" / f"{name}.png", picture()) + np.uint8(20))
+    return tmp_path
+
+
+@pytest.mark.parametrize("spec", ["pairs:{0}", "pairs:{0}/noisy:{0}/clean"])
+def test_two_folders_become_pairs(folders, spec):
+    source = open_source(spec.format(folders))
+    assert len(source) == 3 and source.names == ("a", "b", "c") and source[1].shape == (24, 20, 6)
+    np.testing.assert_array_equal(source[2][..., 3:], source[2][..., :3] + 20)
+    halved = open_source(spec.format(folders), size=10)
+    assert halved[0].shape == (12, 10, 6)
+    name, image = next(evaluation_images(source))
+    assert name == "a" and image.shape == (24, 20, 6)
+
+
+def test_both_pictures_of_a_pair_are_cut_turned_and_permuted_alike(folders):
+    batches = training_batches(open_source(f"pairs:{folders}"), batch_size=6, patch_size=12, seed=0, scales=(1.0, 0.7),
+                               permute_channels=True, threads=0)
+    batch = next(batches).astype(int)
+    assert batch.shape == (6, 12, 12, 6)
+    assert np.abs(batch[..., 3:] - batch[..., :3] - 20).max() <= 1               # to the rounding of the reduced ones
+
+
+def test_what_does_not_go_together_is_told(folders):
+    save(folders / "noisy" / "alone.png", picture())
+    with pytest.raises(ValueError, match="4 noisy and 3 clean pictures do not go together: without a partner is alone;"):
+        open_source(f"pairs:{folders}")
+    (folders / "noisy" / "alone.png").unlink()
+    save(folders / "noisy" / "b.png", picture(10, 20))
+    source = open_source(f"pairs:{folders}")
+    with pytest.raises(ValueError, match="the noisy b has 10 x 20 pixels .* the clean b 24 x 20; wanted the same"):
+        source.read(1)
+    assert source[1].shape == (24, 20, 6) and source.skipped == 1                # the next one stands in
+    with pytest.raises(ValueError, match="names 3 folders; wanted NOISY:CLEAN"):
+        open_source("pairs:a:b:c")
+
+
+def test_sidd_as_it_is_distributed(tmp_path):
+    clean = save(tmp_path / "Data" / "0001_x" / "0001_GT_SRGB_010.PNG", picture())
+    noisy = save(tmp_path / "Data" / "0001_x" / "0001_NOISY_SRGB_010.PNG", picture())
+    save(tmp_path / "Data" / "0002_x" / "0002_GT_SRGB_011.PNG", picture())
+    save(tmp_path / "Data" / "0002_x" / "0002_NOISY_SRGB_011.PNG", picture())
+    source = open_source(f"sidd:{tmp_path}", split="train")
+    assert source.names == ("0001_SRGB_010", "0002_SRGB_011")
+    np.testing.assert_array_equal(source[0], np.concatenate([clean, noisy], -1))
+    (tmp_path / "Data" / "0002_x" / "0002_GT_SRGB_011.PNG").unlink()
+    with pytest.raises(ValueError, match="beside the noisy pictures there is no .*0002_GT_SRGB_011.PNG"):
+        open_source(f"sidd:{tmp_path}")
+    with pytest.raises(ValueError, match="SIDD has no split 'test'"):
+        open_source(f"sidd:{tmp_path}", split="test")
+
+
+def test_sidd_s_validation_blocks(tmp_path):
+    blocks = {name: RNG.integers(0, 256, (2, 3, 8, 8, 3), np.uint8)
+              for name in ("ValidationNoisyBlocksSrgb", "ValidationGtBlocksSrgb")}
+    for name, array in blocks.items():
+        savemat(tmp_path / f"{name}.mat", {name: array})
+    source = open_source(f"sidd:{tmp_path}", split="valid")
+    assert len(source) == 6 and source.names[4] == "01_01"
+    np.testing.assert_array_equal(source[4][..., 3:], blocks["ValidationNoisyBlocksSrgb"][1, 1])
+    np.testing.assert_array_equal(source[4][..., :3], blocks["ValidationGtBlocksSrgb"][1, 1])
+    path = tmp_path / "ValidationGtBlocksSrgb.mat"
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(ValueError, match="ValidationGtBlocksSrgb.mat cannot be read as a MATLAB file"):
+        open_source(f"sidd:{tmp_path}", split="valid")
+    path.unlink()
+    with pytest.raises(ValueError, match="there is no file .*ValidationGtBlocksSrgb.mat"):
+        open_source(f"sidd:{tmp_path}", split="valid")
+
+
+def test_the_task_takes_the_pair_apart():
+    pair = np.concatenate([np.full((1, 4, 4, 3), 0.5), np.full((1, 4, 4, 3), 0.7)], -1).astype(np.float32)
+    example = DenoisePairs().example(jnp.asarray(pair), None)
+    aim = DenoisePairs().aims(example, {"noise": jnp.asarray([0.5])})["preserved"]
+    np.testing.assert_allclose(aim, 0.5 + 0.9 * 0.5 * 0.2, rtol=1e-5)
+    one = DenoisePairs().evaluation_example(pair[0])
+    assert DenoisePairs().measured(one["input"], one)["noise_left"] == pytest.approx(1, abs=1e-5)
+    with pytest.raises(ValueError, match="denoise_pairs got pictures of 3 channels; wanted pairs, of 6"):
+        DenoisePairs().example(jnp.zeros((1, 4, 4, 3)), None)
+
+
+def config_of(folders, preset="sidd"):
+    config = importlib.import_module("configs.nafnet_denoise_tunable").get_config(preset)
+    config.network.update(dict(features=4, encoder_blocks=(1,), middle_blocks=1, decoder_blocks=(1,)))
+    config.update(dict(batch_size=4, steps=2, checkpoint_every=2, preview_every=2, log_every=1))
+    config.data.patch_size, config.evaluation.alphas = 16, 2
+    config.data.source = config.evaluation.source = f"pairs:{folders}"
+    return config
+
+
+def test_a_run_on_pairs_is_trained_and_measured(folders, capsys):
+    config = config_of(folders)
+    assert train(config, folders / "run") == 0
+    measure_run(config, workdir=folders / "run", metrics=["psnr_rgb"])
+    # Brighter by 20 levels everywhere is 10 log10(255^2 / 400).
+    assert "| noisy   |                |             |    22.11 |" in capsys.readouterr().out
+
+
+def test_a_source_of_the_other_kind_is_told(folders):
+    config = config_of(folders)
+    config.data.source = f"folder:{folders}/clean"
+    with pytest.raises(ValueError, match="are single pictures; the task DenoisePairs wanted pairs .* pairs:NOISY:CLEAN"):
+        build(config).training_source()
+    config = config_of(folders, "default")
+    with pytest.raises(ValueError, match="are pairs of a noisy and a clean picture; the task Denoise wanted single"):
+        build(config).evaluation_source()
