@@ -8,8 +8,8 @@ import numpy as np
 from flax import traverse_util
 
 from dynjax.files import read_arrays
-from dynjax.models.conversions import KINDS, convert_stack, official_name
 from dynjax.models import families  # noqa: F401  (makes the official programs known)
+from dynjax.models.conversions import KINDS, convert_stack, official_name
 from dynjax.models.layouts import layouts
 from dynjax.models.official import network
 from dynjax.tunable.wrapper import Tuned

@@ -4,6 +4,7 @@ from dynjax.networks.critics import VGGCritic
 from dynjax.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from dynjax.networks.edsr import EDSR
 from dynjax.networks.johnson import JohnsonNet
+from dynjax.networks.nafnet import NAFNet
 from dynjax.networks.parameter import Parameter
 from dynjax.networks.patchgan import PatchCritic
 from dynjax.networks.pix2pix import UNet, tuning_points
@@ -11,5 +12,5 @@ from dynjax.networks.stylenet import StyleNet
 from dynjax.networks.vgg import VGG16, VGG19, AlexNet, imagenet_denormalise, imagenet_normalise
 
 __all__ = ["EDSR", "VGG16", "VGG19", "AlexNet", "ConvTranspose", "DCGANDiscriminator", "DCGANGenerator", "JohnsonNet",
-           "Parameter", "PatchCritic", "StyleNet", "UNet", "VGGCritic", "imagenet_denormalise", "imagenet_normalise",
-           "tuning_points"]
+           "NAFNet", "Parameter", "PatchCritic", "StyleNet", "UNet", "VGGCritic", "imagenet_denormalise",
+           "imagenet_normalise", "tuning_points"]
