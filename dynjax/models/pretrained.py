@@ -63,7 +63,8 @@ def _unwrap(source):
                          f"name, at most inside one of {', '.join(NESTED)}.")
     if all(name.startswith("module.") for name in source):
         source = {name.removeprefix("module."): array for name, array in source.items()}
-    return {name: np.asarray(array) for name, array in source.items()}
+    arrays = {name: np.asarray(array) for name, array in source.items()}
+    return {name: array for name, array in arrays.items() if array.dtype.kind != "U"}   # text tells of the file
 
 
 def _score(layout, arrays):
