@@ -4,6 +4,7 @@ from dynjax.files.atomic import write_atomically
 from dynjax.files.mindspore import read_mindspore
 from dynjax.files.pictures import PictureError, is_picture, read_picture, write_png
 from dynjax.files.safetensors import read_safetensors, to_safetensors
+from dynjax.files.torch import read_torch
 
 __all__ = ["PictureError", "is_picture", "read_arrays", "read_mindspore", "read_npz", "read_picture",
-           "read_safetensors", "to_safetensors", "write_atomically", "write_png"]
+           "read_safetensors", "read_torch", "to_safetensors", "write_atomically", "write_png"]
