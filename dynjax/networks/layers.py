@@ -77,9 +77,9 @@ def reflect(x, top, bottom, left, right):
     return jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), mode="reflect")
 
 
-def leaky_relu(x):
-    """Slope 0.2 below zero and at zero itself, as in PyTorch (jax.nn.leaky_relu has slope 1 there)."""
-    return jnp.where(x > 0, x, 0.2 * x)
+def leaky_relu(x, slope=0.2):
+    """That slope below zero and at zero itself, as in PyTorch (jax.nn.leaky_relu has slope 1 there)."""
+    return jnp.where(x > 0, x, slope * x)
 
 
 def check_images(x, network, *, channels=None, signed=False):
