@@ -4,8 +4,8 @@
     python3 train.py --config configs/nafnet_denoise_tunable.py
 
 Table 2b of Maggioni et al. 2023. Presets: default (minutes on two CPU cores: width 16, noise made on photographs of
-scikit-image), sidd (the same network on pairs, "sidd:FOLDER" or "pairs:NOISY:CLEAN"), paper (SIDD, the published width 32
-and blocks), fixed (the default's budget for an ordinary network), smoke (seconds).
+scikit-image), sidd (the same network on pairs, "sidd:FOLDER" or "pairs:NOISY:CLEAN"), paper (SIDD, the published width
+32 and blocks), fixed (the default's budget for an ordinary network), smoke (seconds).
 """
 from ml_collections import ConfigDict
 

@@ -53,12 +53,12 @@ def test_both_pictures_of_a_pair_are_cut_turned_and_permuted_alike(folders):
 
 def test_what_does_not_go_together_is_told(folders):
     save(folders / "noisy" / "alone.png", picture())
-    with pytest.raises(ValueError, match="4 noisy and 3 clean pictures do not go together: without a partner is alone;"):
+    with pytest.raises(ValueError, match=r"4 noisy and 3 clean pictures do not go together: .* is alone;"):
         open_source(f"pairs:{folders}")
     (folders / "noisy" / "alone.png").unlink()
     save(folders / "noisy" / "b.png", picture(10, 20))
     source = open_source(f"pairs:{folders}")
-    with pytest.raises(ValueError, match="the noisy b has 10 x 20 pixels .* the clean b 24 x 20; wanted the same"):
+    with pytest.raises(ValueError, match=r"the noisy b has 10 x 20 pixels .* the clean b 24 x 20; wanted the same"):
         source.read(1)
     assert source[1].shape == (24, 20, 6) and source.skipped == 1                # the next one stands in
     with pytest.raises(ValueError, match="names 3 folders; wanted NOISY:CLEAN"):
@@ -74,7 +74,7 @@ def test_sidd_as_it_is_distributed(tmp_path):
     assert source.names == ("0001_SRGB_010", "0002_SRGB_011")
     np.testing.assert_array_equal(source[0], np.concatenate([clean, noisy], -1))
     (tmp_path / "Data" / "0002_x" / "0002_GT_SRGB_011.PNG").unlink()
-    with pytest.raises(ValueError, match="beside the noisy pictures there is no .*0002_GT_SRGB_011.PNG"):
+    with pytest.raises(ValueError, match=r"beside the noisy pictures there is no .*0002_GT_SRGB_011.PNG"):
         open_source(f"sidd:{tmp_path}")
     with pytest.raises(ValueError, match="SIDD has no split 'test'"):
         open_source(f"sidd:{tmp_path}", split="test")
@@ -91,10 +91,10 @@ def test_sidd_s_validation_blocks(tmp_path):
     np.testing.assert_array_equal(source[4][..., :3], blocks["ValidationGtBlocksSrgb"][1, 1])
     path = tmp_path / "ValidationGtBlocksSrgb.mat"
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(ValueError, match="ValidationGtBlocksSrgb.mat cannot be read as a MATLAB file"):
+    with pytest.raises(ValueError, match=r"ValidationGtBlocksSrgb.mat cannot be read as a MATLAB file"):
         open_source(f"sidd:{tmp_path}", split="valid")
     path.unlink()
-    with pytest.raises(ValueError, match="there is no file .*ValidationGtBlocksSrgb.mat"):
+    with pytest.raises(ValueError, match=r"there is no file .*ValidationGtBlocksSrgb.mat"):
         open_source(f"sidd:{tmp_path}", split="valid")
 
 
@@ -129,7 +129,7 @@ def test_a_run_on_pairs_is_trained_and_measured(folders, capsys):
 def test_a_source_of_the_other_kind_is_told(folders):
     config = config_of(folders)
     config.data.source = f"folder:{folders}/clean"
-    with pytest.raises(ValueError, match="are single pictures; the task DenoisePairs wanted pairs .* pairs:NOISY:CLEAN"):
+    with pytest.raises(ValueError, match=r"are single pictures; the task DenoisePairs wanted pairs .* pairs:NOISY"):
         build(config).training_source()
     config = config_of(folders, "default")
     with pytest.raises(ValueError, match="are pairs of a noisy and a clean picture; the task Denoise wanted single"):

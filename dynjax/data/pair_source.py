@@ -25,10 +25,10 @@ class PairSource(PictureSource):
     def read(self, index):
         noisy, clean = self.noisy.read(index), self.clean.read(index)
         if noisy.shape != clean.shape:
-            sizes = (f"{picture.shape[0]} x {picture.shape[1]}" for picture in (noisy, clean))
-            raise PictureError("the noisy {} has {} pixels (height x width), the clean {} {}; wanted the same: replace or "
-                               "remove the pair".format(self.noisy.names[index], next(sizes), self.clean.names[index],
-                                                        next(sizes)))
+            (height, width, _), (wanted, across, _) = noisy.shape, clean.shape
+            raise PictureError(f"the noisy {self.noisy.names[index]} has {height} x {width} pixels (height x width), "
+                               f"the clean {self.clean.names[index]} {wanted} x {across}; wanted the same: replace or "
+                               "remove the pair")
         return np.concatenate([clean, noisy], axis=-1)
 
 
@@ -45,14 +45,15 @@ def open_pairs(place):
     if len(folders) == 1:
         folders = [Path(place).expanduser() / name for name in FOLDERS]
     if len(folders) != 2:
-        raise ValueError(f"the source pairs:{place} names {len(folders)} folders; wanted NOISY:CLEAN, or one folder with "
-                         "the folders noisy and clean in it.")
+        raise ValueError(f"the source pairs:{place} names {len(folders)} folders; wanted NOISY:CLEAN, or one folder "
+                         "with the folders noisy and clean in it.")
     noisy, clean = map(open_folder, folders)
     alone = sorted(set(noisy.names) ^ set(clean.names))
     if alone:
+        some = ", ".join(alone[:5]) + (", ..." if len(alone) > 5 else "")
         raise ValueError(f"{len(noisy)} noisy and {len(clean)} clean pictures do not go together: without a partner "
-                         f"{'is' if len(alone) == 1 else 'are'} {', '.join(alone[:5])}{', ...' if len(alone) > 5 else ''}; "
-                         "wanted a clean picture of the same name for every noisy one.")
+                         f"{'is' if len(alone) == 1 else 'are'} {some}; wanted a clean picture of the same "
+                         "name for every noisy one.")
     order = [noisy.names.index(name) for name in clean.names]
     noisy.paths, noisy.names = tuple(noisy.paths[i] for i in order), clean.names
     return PairSource(f"pairs:{place}", noisy, clean)
@@ -119,8 +120,8 @@ def _mat(path, name):
     try:
         array = loadmat(path, variable_names=[name])[name]
     except Exception as error:   # damaged files raise almost anything; HDF5 ones NotImplementedError
-        raise ValueError(f"{path} cannot be read as a MATLAB file with {name} ({type(error).__name__}: {error}); fetch it "
-                         "again") from error
+        raise ValueError(f"{path} cannot be read as a MATLAB file with {name} ({type(error).__name__}: {error}); fetch "
+                         "it again") from error
     if array.dtype != np.uint8:
         raise ValueError(f"{path} holds {array.dtype}; wanted uint8.")
     return array

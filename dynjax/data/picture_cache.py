@@ -1,7 +1,6 @@
 """Decoded pictures, reduced on demand, kept in memory up to a limit; those that cannot be used are noted."""
 import threading
 
-import numpy as np
 from PIL import Image
 
 from dynjax.data.picture_source import check_picture, log

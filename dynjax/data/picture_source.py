@@ -14,9 +14,10 @@ log = logging.getLogger("dynjax.data")
 class PictureSource:
     """Pictures by index; may be pickled and read from several threads.
 
-    `source[i]` is uint8 [H, W, 3]; of pairs, which have `channels` 6, [H, W, 6]. A picture that cannot be read is replaced by the next readable one (the first
-    follows the last), so that the same index always gives the same pixels; it is named in one warning of the logger
-    "dynjax.data" and counted in `skipped`. `read(i)` is picture i itself or a PictureError.
+    `source[i]` is uint8 [H, W, 3]; of pairs, which have `channels` 6, [H, W, 6]. A picture that cannot be read is
+    replaced by the next readable one (the first follows the last), so that the same index always gives the same pixels;
+    it is named in one warning of the logger "dynjax.data" and counted in `skipped`. `read(i)` is picture i itself or a
+    PictureError.
 
     A subclass gives `description` (its repr, the same whenever the same thing is opened), `names` (a string a
     picture, each once: the stem of the file's name where that is enough) and `read`. Where pictures are described, as

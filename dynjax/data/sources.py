@@ -42,7 +42,8 @@ def open_source(spec, *, split=None, data_dir=None, feature=None, attribute="", 
       size: what the shorter side then becomes (bicubic, antialiased); None leaves it. Drawn faces are drawn at it.
 
     Returns:
-      A source with `len`, `source[i]` uint8 [H, W, 3] (of pairs [H, W, 6], the clean picture before the noisy), `names`, `skipped` and a stable repr; see PictureSource.
+      A source with `len`, `source[i]` uint8 [H, W, 3] (of pairs [H, W, 6], the clean picture before the noisy),
+      `names`, `skipped` and a stable repr; see PictureSource.
 
     Raises:
       ValueError: unknown kind, split or attribute; missing, empty or unreadable place; a data set that is not prepared.

@@ -5,6 +5,8 @@ from dynjax.files.deep_pictures import read_deep_picture, write_deep_picture
 from dynjax.files.mindspore import read_mindspore
 from dynjax.files.pictures import PictureError, is_picture, read_picture, write_png
 from dynjax.files.safetensors import read_safetensors, to_safetensors
+from dynjax.files.torch import read_torch
 
 __all__ = ["PictureError", "is_picture", "read_arrays", "read_deep_picture", "read_mindspore", "read_npz",
-           "read_picture", "read_safetensors", "to_safetensors", "write_atomically", "write_deep_picture", "write_png"]
+           "read_picture", "read_safetensors", "read_torch", "to_safetensors", "write_atomically", "write_deep_picture",
+           "write_png"]

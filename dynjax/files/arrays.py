@@ -7,8 +7,7 @@ import numpy as np
 
 from dynjax.files.mindspore import read_mindspore
 from dynjax.files.safetensors import read_safetensors
-
-TORCH_ENDINGS = (".pth", ".pt", ".bin")
+from dynjax.files.torch import read_torch
 
 
 def read_npz(path):
@@ -32,10 +31,11 @@ def read_npz(path):
 
 
 def read_arrays(path):
-    """Arrays by name from .npz, .safetensors or MindSpore's .ckpt.
+    """Arrays by name from .npz, .safetensors, MindSpore's .ckpt or PyTorch's .pth, .pt and .bin.
 
     Returns:
-      A dict from name to numpy array; bfloat16 is widened to float32.
+      A dict from name to numpy array; bfloat16 is widened to float32. PyTorch's files can have dicts of arrays in it
+      too, and numbers and text beside them.
 
     Raises:
       ValueError: missing or damaged file, or an ending that is not known.
@@ -46,10 +46,15 @@ def read_arrays(path):
     if ending in READERS:
         return READERS[ending](path)
     known = ", ".join((*READERS, ".safetensors"))
-    if ending in TORCH_ENDINGS:
-        raise ValueError(f"{path} is a PyTorch file, which this version does not read; wanted one of {known}. Save its "
-                         "state dict with safetensors.torch.save_file, or its arrays with numpy.savez.")
     raise ValueError(f"{path} ends in {ending or 'nothing'}; wanted one of {known}.")
 
 
-READERS = {".npz": read_npz, ".ckpt": read_mindspore}
+def _read_torch_dict(path):
+    saved = read_torch(path)
+    if not isinstance(saved, dict):
+        raise ValueError(f"{path} holds a {type(saved).__name__}; wanted a dict of tensors, as state_dict() gives it.")
+    return saved
+
+
+READERS = {".npz": read_npz, ".ckpt": read_mindspore, ".pth": _read_torch_dict, ".pt": _read_torch_dict,
+           ".bin": _read_torch_dict}

@@ -27,6 +27,7 @@ KINDS = {
     "norm": {"scale": Leaf("weight", _flat), "bias": Leaf("bias", _flat), "mean": Leaf("running_mean"),
              "var": Leaf("running_var")},
     "gamma_beta": {"scale": Leaf("gamma"), "bias": Leaf("beta")},
+    "prelu": {"negative_slope": Leaf("weight")},
     "array": {"": Leaf("")},
     "vector": {"": Leaf("", _flat)},
 }

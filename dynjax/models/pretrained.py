@@ -26,8 +26,8 @@ def load(net, source, *, start="copies"):
     Args:
       net: from `pretrained.network`, or made by hand: a plain network, DynamicNet around one, Tunable
         around one, or a tunable layer.
-      source: a path (.npz, .safetensors, MindSpore's .ckpt) or a dict of arrays by official names; dicts inside it
-        called params_ema, params or state_dict and a prefix "module." on all names are unwrapped.
+      source: a path (.npz, .safetensors, PyTorch's .pth, MindSpore's .ckpt) or a dict of arrays by official names;
+        dicts inside it called params_ema, params or state_dict and a prefix "module." on all names are unwrapped.
       start: a plain checkpoint for a tunable network becomes its starting point, as in `Tunable.stack`.
 
     Returns:
@@ -63,7 +63,8 @@ def _unwrap(source):
                          f"name, at most inside one of {', '.join(NESTED)}.")
     if all(name.startswith("module.") for name in source):
         source = {name.removeprefix("module."): array for name, array in source.items()}
-    return {name: np.asarray(array) for name, array in source.items()}
+    arrays = {name: np.asarray(array) for name, array in source.items()}
+    return {name: array for name, array in arrays.items() if array.dtype.kind != "U"}   # text tells of the file
 
 
 def _score(layout, arrays):

@@ -2,14 +2,20 @@
 from dynjax.networks.conv_transpose import ConvTranspose
 from dynjax.networks.critics import VGGCritic
 from dynjax.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from dynjax.networks.dncnn import DnCNN
 from dynjax.networks.edsr import EDSR
+from dynjax.networks.ffdnet import FFDNet
 from dynjax.networks.johnson import JohnsonNet
+from dynjax.networks.msrresnet import MSRResNet
+from dynjax.networks.nafnet import NAFNet
 from dynjax.networks.parameter import Parameter
 from dynjax.networks.patchgan import PatchCritic
 from dynjax.networks.pix2pix import UNet, tuning_points
+from dynjax.networks.rrdbnet import RRDBNet
+from dynjax.networks.srvgg import SRVGGNetCompact
 from dynjax.networks.stylenet import StyleNet
 from dynjax.networks.vgg import VGG16, VGG19, AlexNet, imagenet_denormalise, imagenet_normalise
 
-__all__ = ["EDSR", "VGG16", "VGG19", "AlexNet", "ConvTranspose", "DCGANDiscriminator", "DCGANGenerator", "JohnsonNet",
-           "Parameter", "PatchCritic", "StyleNet", "UNet", "VGGCritic", "imagenet_denormalise", "imagenet_normalise",
-           "tuning_points"]
+__all__ = ["EDSR", "VGG16", "VGG19", "AlexNet", "ConvTranspose", "DCGANDiscriminator", "DCGANGenerator", "DnCNN",
+           "FFDNet", "JohnsonNet", "MSRResNet", "NAFNet", "Parameter", "PatchCritic", "RRDBNet", "SRVGGNetCompact",
+           "StyleNet", "UNet", "VGGCritic", "imagenet_denormalise", "imagenet_normalise", "tuning_points"]

@@ -5,6 +5,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from dynjax.image.resize import resize_bicubic
+from dynjax.networks.initialisers import SMALL
 from dynjax.networks.layers import check_images, conv, pixel_shuffle, result_type
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
@@ -13,15 +14,21 @@ UPSAMPLERS = ("stepwise", "direct")
 
 
 class ResidualBlock(nn.Module):
-    """Conv, ReLU, conv, times residual_scale, plus the input; [N, H, W, C] to the same shape."""
+    """Conv, ReLU, conv, times residual_scale, plus the input; [N, H, W, C] to the same shape.
+
+    Attributes:
+      faint: start a tenth as large as usual and without bias.
+    """
     features: int
     residual_scale: float = 1.0
     dtype: Any = None
+    faint: bool = False
 
     @nn.compact
     def __call__(self, x):
-        y = nn.relu(conv(x, self.features, 3, dtype=self.dtype, name="conv1"))
-        y = conv(y, self.features, 3, dtype=self.dtype, name="conv2")
+        starts = SMALL if self.faint else {}
+        y = nn.relu(conv(x, self.features, 3, **starts, dtype=self.dtype, name="conv1"))
+        y = conv(y, self.features, 3, **starts, dtype=self.dtype, name="conv2")
         return x + y * self.residual_scale
 
 

@@ -3,27 +3,32 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from dynjax.networks.blocked_conv import blocked_conv
+from dynjax.networks.depthwise_conv import depthwise_conv
 from dynjax.networks.doubled_conv import doubled_conv
 from dynjax.networks.initialisers import torch_bias, torch_kernel
 
 
-def conv(x, features, size, *, name, strides=1, padding="SAME", kernel_init=torch_kernel, zero=False, dtype=None,
-         form=None):
-    """A square convolution with bias, started as PyTorch starts its own; for use inside a compact method.
+def conv(x, features, size, *, name, strides=1, padding="SAME", groups=1, use_bias=True, kernel_init=torch_kernel,
+         bias_init=None, zero=False, dtype=None, form=None):
+    """A square convolution, started as PyTorch starts its own; for use inside a compact method.
 
     Args:
       x: [N, H, W, C]. features: output channels. size: side of the kernel.
       padding: as for flax.linen.Conv; a number is that many zeros on every side.
+      groups: of channels; as many as there are make it depthwise, in the form that is fast then.
+      bias_init: PyTorch's by default.
       zero: start with kernel and bias at zero.
       form: a function in the place of jax.lax.conv_general_dilated.
     """
     sides = [(padding, padding)] * 2 if isinstance(padding, int) else padding
     starts = {"kernel_init": nn.initializers.zeros_init(), "bias_init": nn.initializers.zeros_init()} if zero else {
-        "kernel_init": kernel_init, "bias_init": torch_bias(size * size * x.shape[-1])}
-    if form is None and size >= 7 and strides == 1:
+        "kernel_init": kernel_init, "bias_init": bias_init or torch_bias(size * size * x.shape[-1] // groups)}
+    if form is None and size >= 7 and strides == groups == 1:
         form = blocked_conv   # a network's first and last layers, which have few channels on one side
-    return nn.Conv(features, (size, size), strides=(strides, strides), padding=sides, dtype=dtype, name=name,
-                   conv_general_dilated=form, **starts)(x)
+    if form is None and strides == 1 and groups == features == x.shape[-1] > 1:
+        form = depthwise_conv
+    return nn.Conv(features, (size, size), strides=(strides, strides), padding=sides, feature_group_count=groups,
+                   use_bias=use_bias, dtype=dtype, name=name, conv_general_dilated=form, **starts)(x)
 
 
 def instance_norm(x, *, name, dtype=None):
@@ -39,6 +44,13 @@ def pixel_shuffle(x, scale):
     n, h, w, channels = x.shape
     x = x.reshape(n, h, w, channels // scale**2, scale, scale)
     return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * scale, w * scale, channels // scale**2)
+
+
+def pixel_unshuffle(x, scale):
+    """[N, H * s, W * s, C] -> [N, H, W, C * s**2], s the scale: the inverse of `pixel_shuffle`, in the same order."""
+    n, height, width, channels = x.shape
+    x = x.reshape(n, height // scale, scale, width // scale, scale, channels)
+    return x.transpose(0, 1, 3, 5, 2, 4).reshape(n, height // scale, width // scale, channels * scale**2)
 
 
 def doubled(x, features, *, name, edge, dtype=None):
@@ -65,9 +77,9 @@ def reflect(x, top, bottom, left, right):
     return jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), mode="reflect")
 
 
-def leaky_relu(x):
-    """Slope 0.2 below zero and at zero itself, as in PyTorch (jax.nn.leaky_relu has slope 1 there)."""
-    return jnp.where(x > 0, x, 0.2 * x)
+def leaky_relu(x, slope=0.2):
+    """That slope below zero and at zero itself, as in PyTorch (jax.nn.leaky_relu has slope 1 there)."""
+    return jnp.where(x > 0, x, slope * x)
 
 
 def check_images(x, network, *, channels=None, signed=False):

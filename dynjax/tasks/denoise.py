@@ -78,8 +78,8 @@ class Denoise(Task):
 
 
 def preserved(example, alpha, delta, *, scaled):
-    """{"preserved": y + delta w (z - y)} (Maggioni et al. 2023, equation 9), w alpha's "noise", or 1 where not `scaled`;
-    nothing where alpha lacks the name.
+    """{"preserved": y + delta w (z - y)} (Maggioni et al. 2023, equation 9), w alpha's "noise", or 1 where not
+    `scaled`; nothing where alpha lacks the name.
 
     Args:
       example: {"input": z, "target": y}, with a batch axis where alpha has one. alpha: {name: number or [B]}.

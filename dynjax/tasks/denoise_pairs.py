@@ -27,8 +27,8 @@ class DenoisePairs(Task):
     def example(self, images, keys):
         """Pairs [B, H, W, 6] to {"input": noisy, "target": clean}; nothing is random."""
         if images.shape[-1] != 6:
-            raise ValueError(f"denoise_pairs got pictures of {images.shape[-1]} channels; wanted pairs, of 6: a source such "
-                             "as pairs:NOISY:CLEAN or sidd:FOLDER.")
+            raise ValueError(f"denoise_pairs got pictures of {images.shape[-1]} channels; wanted pairs, of 6: a source "
+                             "such as pairs:NOISY:CLEAN or sidd:FOLDER.")
         return {"input": images[..., 3:], "target": images[..., :3]}
 
     def aims(self, example, alpha):

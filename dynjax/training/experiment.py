@@ -98,9 +98,9 @@ def _fitting(task, source):
     """The source, where it has what the task needs."""
     if source.channels != task.channels:
         kinds = {3: "single pictures", 6: "pairs of a noisy and a clean picture"}
+        give = {3: "a folder", 6: "pairs:NOISY:CLEAN or sidd:PATH"}
         raise ValueError(f"{source!r} are {kinds[source.channels]}; the task {type(task).__name__} wanted "
-                         f"{kinds[task.channels]}: {'pairs:NOISY:CLEAN or sidd:PATH' if task.channels == 6 else 'a folder'}"
-                         ", or another task.")
+                         f"{kinds[task.channels]}: give {give[task.channels]}, or another task.")
     return source
 
 

@@ -2,6 +2,15 @@
 
 Importing this room makes them known to `official.network` and `layouts.layouts`.
 """
-from dynjax.models.families import dynamic_net, edsr, pix2pix, stylenet, tunable_layers
+from dynjax.models.families import (
+    denoisers,
+    dynamic_net,
+    edsr,
+    nafnet,
+    pix2pix,
+    stylenet,
+    super_resolution,
+    tunable_layers,
+)
 
-__all__ = ["dynamic_net", "edsr", "pix2pix", "stylenet", "tunable_layers"]
+__all__ = ["denoisers", "dynamic_net", "edsr", "nafnet", "pix2pix", "stylenet", "super_resolution", "tunable_layers"]

@@ -1,0 +1,93 @@
+"""PyTorch's files of tensors, .pth or .pt, without PyTorch: the zip of today and the older stream."""
+import io
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from dynjax.files.torch_pickle import RefusedError, load_pickle, resolve
+
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001   # how the older stream begins
+
+
+def read_torch(path, *, widen=True):
+    """Reads what torch.save wrote, of tensors, numbers and text; calls nothing that the file names.
+
+    Args:
+      path: the file. widen: bfloat16 and float8 become float32.
+
+    Returns:
+      The saved object: dicts, lists, tuples, numbers, text, with numpy arrays (read-only, some sharing their memory)
+      for tensors.
+
+    Raises:
+      ValueError: the file is missing or damaged, or holds more than that; what it names is in the message.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}; wanted a PyTorch file of tensors.")
+    try:
+        with path.open("rb") as file:
+            zipped = file.read(4) == b"PK\x03\x04"
+            file.seek(0)
+            return _read_zip(file, widen) if zipped else _read_stream(file, widen)
+    except RefusedError as error:
+        raise ValueError(f"{path} was not read: {error}") from None
+    except Exception as error:   # a damaged pickle raises nearly anything
+        raise ValueError(f"{path} cannot be read as a PyTorch file ({type(error).__name__}: {error}); it is damaged or "
+                         "of another kind. Wanted what torch.save writes of a state_dict().") from error
+
+
+def _read_zip(file, widen):
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        tops = [name.removesuffix("data.pkl") for name in names if name == "data.pkl" or name.endswith("/data.pkl")]
+        if len(tops) != 1:
+            raise RefusedError("its zip has no data.pkl, or several; wanted what torch.save writes.")
+        top = tops[0]
+        if any(name.startswith((f"{top}constants.pkl", f"{top}code/")) for name in names):
+            raise RefusedError("it is a TorchScript program; wanted the tensors alone. Save its state_dict().")
+        if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+            raise RefusedError("its zip is compressed, as torch.save never does. Save it again.")
+        order = archive.read(f"{top}byteorder") if f"{top}byteorder" in names else b"little"
+        raw = {}
+
+        def elements_of(storage, dtype):
+            if storage.key not in raw:
+                raw[storage.key] = archive.read(f"{top}data/{storage.key}")
+            return _elements(raw[storage.key], storage, dtype, order == b"big", widen)
+
+        return resolve(load_pickle(io.BytesIO(archive.read(f"{top}data.pkl"))), elements_of)
+
+
+def _read_stream(file, widen):
+    if (magic := load_pickle(file)) != MAGIC or (protocol := load_pickle(file)) != PROTOCOL:
+        found = f"{magic!r:.40}" if magic != MAGIC else f"protocol {protocol!r:.40}"
+        raise RefusedError(f"it begins with {found}, not as torch.save's files do.")
+    swapped = load_pickle(file).get("little_endian") is False
+    sizes, raw = {}, {}
+    saved = load_pickle(file, sizes)
+    for key in load_pickle(file):
+        if key not in sizes:
+            raise RefusedError(f"it has a storage {key!r} of which it does not say the type.")
+        count, = struct.unpack("<q", file.read(8))
+        raw[key] = file.read(count * sizes[key]) if count > 0 else b""
+    return resolve(saved, lambda storage, dtype: _elements(raw[storage.key], storage, dtype, swapped, widen))
+
+
+def _elements(raw, storage, dtype, swapped, widen):
+    """The elements of a storage from its bytes, one-dimensional."""
+    length = storage.total * storage.dtype.itemsize
+    if len(raw) < length:
+        raise RefusedError(f"its storage {storage.key!r} has {len(raw)} bytes; wanted {length}. The file is damaged.")
+    if swapped:
+        unit = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
+        elements = np.frombuffer(raw[:length], f"u{unit}").byteswap().view(dtype)
+    elif dtype == np.bool_:
+        elements = np.frombuffer(raw[:length], np.uint8) != 0
+    else:
+        elements = np.frombuffer(raw[:length], dtype)
+    if widen and dtype.name.startswith(("bfloat", "float8")):
+        elements = elements.astype(np.float32)
+    return elements[storage.start:storage.start + storage.count]

@@ -1,0 +1,180 @@
+"""The pickles inside PyTorch's files, read without calling anything that the file names."""
+import math
+import pickle
+import pickletools
+
+import ml_dtypes
+import numpy as np
+
+# What PyTorch writes. Above all none that builds instances (INST, OBJ), none from the registry of extensions (EXT).
+OPCODES = frozenset((
+    "PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET", "MARK", "EMPTY_DICT",
+    "EMPTY_LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "SETITEM", "SETITEMS", "APPEND",
+    "APPENDS", "BINUNICODE", "SHORT_BINUNICODE", "SHORT_BINSTRING", "BININT", "BININT1", "BININT2", "LONG1",
+    "BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE", "GLOBAL", "STACK_GLOBAL", "BINPERSID", "REDUCE", "BUILD", "STOP"))
+LARGEST_MEMO = 10**7   # entries; a place in the memo costs memory even where it is the only one
+
+STORAGES = {"Float": np.float32, "Double": np.float64, "Half": np.float16, "BFloat16": ml_dtypes.bfloat16,
+            "Long": np.int64, "Int": np.int32, "Short": np.int16, "Char": np.int8, "Byte": np.uint8, "Bool": np.bool_,
+            "ComplexFloat": np.complex64, "ComplexDouble": np.complex128}
+TYPES = {"float32": np.float32, "float64": np.float64, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16,
+         "int64": np.int64, "int32": np.int32, "int16": np.int16, "int8": np.int8, "uint8": np.uint8,
+         "uint16": np.uint16, "uint32": np.uint32, "uint64": np.uint64, "bool": np.bool_, "complex64": np.complex64,
+         "complex128": np.complex128, "float8_e4m3fn": ml_dtypes.float8_e4m3fn, "float8_e5m2": ml_dtypes.float8_e5m2,
+         "float8_e4m3fnuz": ml_dtypes.float8_e4m3fnuz, "float8_e5m2fnuz": ml_dtypes.float8_e5m2fnuz}
+
+
+class RefusedError(Exception):
+    """The file asks for more than tensors, numbers, text and containers of these."""
+
+
+class Type:
+    """A type of elements, as the file names it."""
+    __slots__ = ("dtype",)
+
+    def __init__(self, dtype):
+        self.dtype = np.dtype(dtype)
+
+    def __setstate__(self, state):
+        raise RefusedError("it gives a state to a type.")
+
+
+class Storage:
+    """Where elements lie: `count` of them from `start` on, in the one-dimensional storage `key`."""
+    __slots__ = ("count", "dtype", "key", "start", "total")
+
+    def __init__(self, dtype, key, total, start, count):
+        self.dtype, self.key, self.total, self.start, self.count = dtype, key, total, start, count
+
+    def __setstate__(self, state):
+        raise RefusedError("it gives a state to a storage.")
+
+
+class Tensor:
+    """A tensor as written in the file: a strided view of a storage."""
+    __slots__ = ("dtype", "offset", "shape", "storage", "strides")
+
+    def __init__(self, storage, offset, shape, strides, dtype=None):
+        numbers = (offset, *shape, *strides) if isinstance(shape, tuple) and isinstance(strides, tuple) else (-1,)
+        if not isinstance(storage, Storage) or len(shape) != len(strides) or not all(
+                type(number) is int and number >= 0 for number in numbers):
+            raise RefusedError("it rebuilds a tensor of something else than a storage, an offset, a shape and strides.")
+        self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
+        self.dtype = storage.dtype if dtype is None else dtype.dtype
+
+    def __setstate__(self, state):
+        raise RefusedError("it gives a state to a tensor.")
+
+    def view(self, elements):
+        """The tensor in its storage's elements, read-only and without a copy.
+
+        Raises:
+          RefusedError: it reaches beyond them.
+        """
+        last = self.offset + sum((side - 1) * stride for side, stride in zip(self.shape, self.strides, strict=True))
+        if 0 not in self.shape and last >= len(elements):
+            raise RefusedError(f"a tensor of shape {self.shape} reaches element {last} of a storage of "
+                               f"{len(elements)}; the file is damaged.")
+        if 0 in self.shape:
+            return np.zeros(self.shape, elements.dtype)
+        if len(self.shape) > 32 or math.prod(self.shape) > 2**48:
+            raise RefusedError(f"it holds a tensor of shape {self.shape}.")
+        strides = [stride * elements.itemsize for stride in self.strides]
+        return np.lib.stride_tricks.as_strided(elements[self.offset:], self.shape, strides, writeable=False)
+
+
+class _Dict(dict):
+    """In the place of OrderedDict; the attributes that state dicts carry are dropped."""
+
+    def __setstate__(self, state):
+        pass
+
+
+class _Reader(pickle.Unpickler):
+    """Knows a handful of names, each replaced by a recorder from here.
+
+    Attributes:
+      sizes: the bytes an element of each storage that was met, by its key.
+    """
+
+    def __init__(self, file, sizes):
+        super().__init__(file, encoding="latin1")
+        self.sizes = sizes
+
+    def find_class(self, module, name):
+        known = {("collections", "OrderedDict"): _Dict, ("torch.storage", "UntypedStorage"): Type(np.uint8),
+                 ("torch._utils", "_rebuild_tensor"): self.rebuild,
+                 ("torch._utils", "_rebuild_tensor_v2"): self.rebuild,
+                 ("torch._utils", "_rebuild_tensor_v3"): self.rebuild_typed,
+                 ("torch._utils", "_rebuild_parameter"): self.rebuild_parameter}
+        known |= {("torch", f"{kind}Storage"): Type(dtype) for kind, dtype in STORAGES.items()}
+        known |= {("torch", kind): Type(dtype) for kind, dtype in TYPES.items()}
+        if (module, name) not in known:
+            raise RefusedError(f"it names {module}.{name}, which is no part of a file of tensors. Nothing of it was "
+                               "called. Save the network's state_dict() alone.")
+        return known[module, name]
+
+    def persistent_load(self, identity):
+        wanted = isinstance(identity, tuple) and len(identity) in (5, 6) and identity[0] == "storage"
+        if not wanted or not isinstance(identity[1], Type) or type(identity[2]) is not str or type(
+                identity[4]) is not int or identity[4] < 0:
+            raise RefusedError("it refers to something that is no storage.")
+        _, kind, key, _, count, *more = identity
+        self.sizes[key] = kind.dtype.itemsize
+        start, seen = 0, count
+        if more and more[0] is not None:   # older files: a part of another storage
+            _, start, seen = more[0]
+            if type(start) is not int or type(seen) is not int or not 0 <= start <= start + seen <= count:
+                raise RefusedError(f"it refers to elements from {start} on, {seen} of them, of a storage of {count}.")
+        return Storage(kind.dtype, key, count, start, seen)
+
+    def rebuild(self, storage, offset, shape, strides, *_):
+        return Tensor(storage, offset, shape, strides)
+
+    def rebuild_typed(self, storage, offset, shape, strides, gradient, hooks, dtype, *_):
+        return Tensor(storage, offset, shape, strides, dtype)
+
+    def rebuild_parameter(self, tensor, *_):
+        return tensor
+
+
+def load_pickle(file, sizes=None):
+    """One pickle from a seekable binary file, which is left behind it.
+
+    Args:
+      sizes: a dict that takes the bytes an element of every storage, by its key.
+
+    Returns:
+      Dicts, lists, tuples, numbers, text, None, and a Tensor for each tensor.
+
+    Raises:
+      RefusedError: it names anything else, or has instructions that PyTorch does not write.
+      Exception: nearly any other, of a damaged pickle.
+    """
+    start = file.tell()
+    places = 0
+    for opcode, argument, _ in pickletools.genops(file):
+        if opcode.name not in OPCODES:
+            raise RefusedError(f"its pickle has the instruction {opcode.name}, which no file of tensors needs.")
+        places = max(places, argument if opcode.name == "LONG_BINPUT" else 0)
+    if places > LARGEST_MEMO:
+        raise RefusedError(f"its pickle numbers {places} parts, which is beyond any file of tensors.")
+    file.seek(start)
+    return _Reader(file, {} if sizes is None else sizes).load()
+
+
+def resolve(value, elements_of):
+    """The same with arrays in the place of tensors.
+
+    Args:
+      elements_of: from (a Storage, a type of elements) to the storage's elements, one-dimensional.
+    """
+    if isinstance(value, Tensor):
+        return value.view(elements_of(value.storage, value.dtype))
+    if isinstance(value, dict):
+        return {key: resolve(item, elements_of) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(resolve(item, elements_of) for item in value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise RefusedError(f"it holds a {type(value).__name__} where tensors, numbers and text are wanted.")

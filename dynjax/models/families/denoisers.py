@@ -1,0 +1,39 @@
+"""DnCNN and FFDNet: KAIR's programs and the weights released with them."""
+from dynjax.models.layouts import Layout, layouts_of
+from dynjax.models.official import official
+from dynjax.networks import DnCNN, FFDNet
+
+
+@official("DnCNN")
+def _dncnn(in_nc=1, out_nc=1, nc=64, nb=17, act_mode="BR"):
+    _check("DnCNN", in_nc, out_nc, act_mode, ("BR", "R"))
+    return DnCNN(features=nc, layers=nb, channels=in_nc, norm="batch" if act_mode == "BR" else "none")
+
+
+@official("FFDNet")
+def _ffdnet(in_nc=1, out_nc=1, nc=64, nb=15, act_mode="R"):
+    _check("FFDNet", in_nc, out_nc, act_mode, ("R",))
+    return FFDNet(features=nc, layers=nb, channels=in_nc)
+
+
+def _check(name, in_nc, out_nc, act_mode, modes):
+    if in_nc != out_nc or act_mode not in modes:
+        raise ValueError(f"{name} got in_nc={in_nc}, out_nc={out_nc} and act_mode={act_mode!r}; wanted the same number "
+                         f"of channels twice and one of {', '.join(modes)} (R is ReLU, B batch norm before it).")
+
+
+@layouts_of(DnCNN)
+def _dncnn_layout(net, arrays):
+    """Places in one sequence, where activations and norms count too."""
+    step = 3 if net.norm == "batch" else 2
+    place = lambda index: 0 if index == 0 else 2 + step * (index - 1)
+    layers = {f"conv_{i}": (f"model.{place(i)}", "conv") for i in range(net.layers)}
+    if net.norm == "batch":
+        layers |= {f"norm_{i}": (f"model.{place(i) + 1}", "norm") for i in range(1, net.layers - 1)}
+    return [Layout(layers, example=(1, 16, 16, net.channels))]
+
+
+@layouts_of(FFDNet)
+def _ffdnet_layout(net, arrays):
+    layers = {f"conv_{i}": (f"model.{2 * i}", "conv") for i in range(net.layers)}
+    return [Layout(layers, example=(1, 16, 16, net.channels), further=(0.0,))]

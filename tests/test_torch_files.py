@@ -1,0 +1,113 @@
+"""PyTorch's files: what the reference writer wrote comes back bit for bit, and what could run is refused by name."""
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from dynjax.files import read_arrays, read_torch
+
+
+def leaves(value, path=()):
+    """{"a/b/0": leaf} of nested dicts, lists and tuples."""
+    if isinstance(value, dict | list | tuple):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return {k: v for name, item in items for k, v in leaves(item, (*path, str(name))).items()}
+    return {"/".join(path): value}
+
+
+def check(saved, expected):
+    saved = leaves(saved)
+    tensors = {name.removeprefix("tensor/") for name in expected.files if name.startswith("tensor/")}
+    plain = {name.removeprefix("plain/") for name in expected.files if name.startswith("plain/")}
+    assert set(saved) == tensors | plain
+    for name in tensors:
+        np.testing.assert_array_equal(saved[name], expected[f"tensor/{name}"], strict=True)
+    for name in plain:
+        assert saved[name] == json.loads(str(expected[f"plain/{name}"]))
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy"])
+def test_samples_of_the_reference_writer(shared, form):
+    """Shared storages, views of all kinds, every type, scalars, empty tensors, parameters."""
+    expected = np.load(shared("parity/pth/sample_expected.npz"))
+    check(read_torch(shared(f"parity/pth/sample_{form}.pth")), expected)
+    half = read_torch(shared(f"parity/pth/sample_{form}.pth"), widen=False)["params"]["bf16.weight"]
+    np.testing.assert_array_equal(half.view(np.uint16), expected["bf16bits/params/bf16.weight"])
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy", "zip_protocol4", "legacy_protocol4", "zip_old_no_byteorder",
+                                  "zip_bigendian"])
+def test_state_dicts_of_the_reference_writer(shared, form):
+    saved = read_arrays(shared(f"parity/pth/state_dict_{form}.pth"))
+    check(saved, np.load(shared("parity/pth/state_dict_expected.npz")))
+
+
+@pytest.mark.parametrize(("name", "named"), [
+    ("malicious_eval_zip", "eval"), ("malicious_eval_zip_protocol4", "eval"), ("malicious_getattr_zip", "getattr"),
+    ("malicious_os_system_legacy", "posix.system"), ("malicious_os_system_zip", "posix.system"),
+    ("malicious_raw_pickle", "posix.system"), ("refuse_whole_module_zip", "(names torch.nn|NEWOBJ)"),
+    ("corrupt_short_storage_zip", "storage '0' has .* bytes; wanted"), ("corrupt_truncated_legacy", "damaged"),
+    ("corrupt_truncated_zip", "damaged")])
+def test_what_is_no_file_of_tensors_is_refused(shared, name, named, monkeypatch):
+    monkeypatch.setattr("os.system", lambda *_: pytest.fail("it was called"))
+    with pytest.raises(ValueError, match=f"{name}.*{named}"):
+        read_torch(shared(f"parity/pth/{name}.pth"))
+
+
+def tensor(shape, strides, offset=0):
+    """The pickle of a tensor of a storage of four numbers, written by hand."""
+    number = lambda value: b"J" + int(value).to_bytes(4, "little", signed=True)
+    numbers = lambda values: b"(" + b"".join(number(value) for value in values) + b"t"
+    text = lambda value: b"X" + len(value).to_bytes(4, "little") + value
+    storage = (b"(" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") + text(b"cpu") + number(4) + b"tQ")
+    return (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(" + storage + number(offset) + numbers(shape)
+            + numbers(strides) + b"\x89ccollections\nOrderedDict\n)RtR.")
+
+
+def archive(data, **more):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as zipped:
+        zipped.writestr("a/data.pkl", data)
+        zipped.writestr("a/data/0", np.arange(4, dtype=np.float32).tobytes())
+        for name, content in more.items():
+            zipped.writestr(f"a/{name}", content)
+    return file.getvalue()
+
+
+def test_views_are_checked_against_their_storage(tmp_path):
+    path = tmp_path / "w.pth"
+    path.write_bytes(archive(tensor((2, 2), (1, 2))))
+    np.testing.assert_array_equal(read_torch(path), [[0, 2], [1, 3]])
+    path.write_bytes(archive(tensor((1000, 1000, 1000), (0, 0, 0), 3)))   # expanded: no memory for a thousand million
+    assert read_torch(path)[999, 999, 999] == 3
+    for shape, strides, offset, sentence in [((2, 2), (1, 3), 0, "reaches element 4 of a storage of 4"),
+                                             ((2,), (-1,), 1, "an offset, a shape and strides"),
+                                             ((2,), (1, 1), 0, "an offset, a shape and strides"),
+                                             ((2,), (1,), 3, "reaches element 4")]:
+        path.write_bytes(archive(tensor(shape, strides, offset)))
+        with pytest.raises(ValueError, match=sentence):
+            read_torch(path)
+
+
+@pytest.mark.parametrize(("data", "more", "sentence"), [
+    (b"\x80\x02(i__main__\nThing\n.", {}, "the instruction INST"),
+    (b"\x80\x02\x82\x01.", {}, "the instruction EXT1"),
+    (b"\x80\x02]r\xff\xff\xff\x7f.", {}, "numbers 2147483647 parts"),
+    (b"\x80\x02ctorch\nFloatStorage\n}b.", {}, "gives a state to a type"),
+    (b"\x80\x02ctorch\nFloatStorage\n.", {}, "holds a Type where tensors, numbers and text"),
+    (b"\x80\x02K\x01Q.", {}, "something that is no storage"),
+    (tensor((2, 2), (1, 2)), {"constants.pkl": b""}, "TorchScript")])
+def test_forged_files_are_sentences(tmp_path, data, more, sentence):
+    path = tmp_path / "w.pth"
+    path.write_bytes(archive(data, **more))
+    with pytest.raises(ValueError, match=sentence):
+        read_torch(path)
+
+
+def test_other_objects_than_dicts_hold_no_arrays_by_name(tmp_path):
+    path = tmp_path / "w.pth"
+    path.write_bytes(archive(tensor((4,), (1,))))
+    with pytest.raises(ValueError, match=r"holds a ndarray; wanted a dict of tensors"):
+        read_arrays(path)
