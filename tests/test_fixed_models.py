@@ -29,6 +29,15 @@ def test_a_network_is_named_by_the_user_by_its_run_or_by_its_file(run):
         assert "params" in found.variables
 
 
+def test_a_network_knows_the_one_alpha_it_was_trained_for(run):
+    net, x = dynjax.networks.EDSR(features=4, blocks=1), np.zeros((1, 8, 8, 3), np.float32)
+    for sampler, alpha in (("[[0.5, 0.5]]", [0.5, 0.5]), ("[[0, 1], [1, 0]]", None), ("simplex", None)):
+        dynjax.save(run / "fixed.safetensors", net, net.init(jax.random.key(0), x),
+                    card={"sampling": {"sampler": sampler}})
+        found = fixed_model(str(run / "fixed.safetensors")).alpha
+        assert found is None if alpha is None else found.tolist() == alpha
+
+
 @pytest.mark.parametrize(("name", "said"), [
     ("a=nowhere.safetensors", "there is no file .*nowhere.safetensors.; wanted PATH or NAME=PATH"),
     ("a=empty", "there is no file .*empty/model.safetensors"), ("a=", "there is no file ''"),

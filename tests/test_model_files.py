@@ -164,6 +164,19 @@ def test_what_cannot_be_constructed_is_told_without_talk_of_files(name, field, s
         construct(name, **{field: 3})
 
 
+def test_half_the_size_comes_back_as_float32(tmp_path):
+    net = EDSR(features=4, blocks=1)
+    variables = jax.jit(net.init)(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+    save(tmp_path / "whole.safetensors", net, variables)
+    save(tmp_path / "half.safetensors", net, variables, card={"alpha": "of the card"}, half=True)
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.75 * (tmp_path / "whole.safetensors").stat().st_size
+    _, found = load(tmp_path / "half.safetensors")
+    trees_equal(found, jax.tree.map(lambda leaf: leaf.astype(jnp.float16).astype(jnp.float32), variables))
+    assert load_card(tmp_path / "half.safetensors") == {"alpha": None}      # its names, whatever the card says
+    with pytest.raises(ValueError, match="half=True got values that float16 cannot hold"):
+        save(tmp_path / "half.safetensors", net, jax.tree.map(lambda leaf: leaf + 1e5, variables), half=True)
+
+
 def test_registering(tmp_path):
     assert {"EDSR", "StyleNet", "JohnsonNet", "Tunable", "TunableConv", "ConvTranspose", "Unusual"} <= set(registered())
     assert register(Unusual) is Unusual and isinstance(shipped(), tuple)

@@ -16,17 +16,18 @@ KEY, CHECKSUM = "dynjax", "dynjax_sha256"
 EMPTY = {"dict": dict, "list": list, "tuple": tuple, "none": lambda: None}
 
 
-def save(path, net, variables, card=None):
+def save(path, net, variables, card=None, *, half=False):
     """Writes a network and its variables as one file that `load` needs nothing else for.
 
-    The file is there completely or not at all. Arrays are stored bit for bit; fields that do not change the function
-    (dtype, param_dtype, precision, initialisers) are not stored.
+    The file is there completely or not at all. Arrays are stored bit for bit, unless `half`; fields that do not change
+    the function (dtype, param_dtype, precision, initialisers) are not stored.
 
     Args:
       path: a name ending in .safetensors.
       net: a linen module of a registered class: a plain network, Tunable, DynamicNet, ...
       variables: its variables, {"params": ...} with dicts, lists and tuples of arrays inside.
       card: a dict of what JSON can hold: data, steps, measured values, licence of what it was trained with.
+      half: store float32 arrays as float16, half the size; `load` gives them back as float32.
 
     Raises:
       ValueError: another ending, a class or field that cannot be described, a card that is not JSON.
@@ -39,10 +40,14 @@ def save(path, net, variables, card=None):
                          "wanted a dict, {'params': ...}.")
     arrays, empty = {}, {}
     _flatten(variables, "", arrays, empty)
+    narrowed = [path for path, array in arrays.items() if half and array.dtype == np.float32]
+    if any(not np.all(np.abs(arrays[path]) <= np.finfo(np.float16).max) for path in narrowed):
+        raise ValueError("half=True got values that float16 cannot hold, above 65504 or not finite; leave it out.")
+    arrays |= {path: arrays[path].astype(np.float16) for path in narrowed}
     alpha = getattr(net, "alpha", None)
     names = [alpha] if isinstance(alpha, str) else list(alpha) if isinstance(alpha, (tuple, list)) else None
     description = {"format": FORMAT, "network": registry.describe(net), "alpha": names, "card": card or {},
-                   "empty": empty}
+                   "empty": empty, **({"widen": "float32"} if half else {})}
     try:
         text = json.dumps(description, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -64,6 +69,9 @@ def load(path):
     """
     description, arrays = _read(_find(path))
     try:
+        if description.get("widen") == "float32":
+            arrays = {path: array.astype(np.float32) if array.dtype == np.float16 else array
+                      for path, array in arrays.items()}
         return registry.build(description["network"]), _unflatten(arrays, description["empty"])
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} cannot be loaded: {error}") from None
@@ -76,7 +84,7 @@ def load_card(path):
       ValueError: as `load` does, but for unknown classes.
     """
     description, _ = _read(_find(path))
-    return {"alpha": description.get("alpha"), **description.get("card", {})}
+    return {**description.get("card", {}), "alpha": description.get("alpha")}
 
 
 def is_model_file(path):

@@ -46,7 +46,7 @@ def fixed_model(text):
 def _trained_at(card):
     """The point of alpha in the card of a file that train.py wrote for a single one."""
     try:
-        points = np.asarray(ast.literal_eval(card["alpha"]["sampler"]), np.float32)
+        points = np.asarray(ast.literal_eval(card["sampling"]["sampler"]), np.float32)
     except (KeyError, TypeError, ValueError, SyntaxError):
         return None
     return points[0] if points.ndim == 2 and len(points) == 1 else None

@@ -194,7 +194,9 @@ class _Run:
         pictures = list(dict.fromkeys(map(repr, self.sources)))
         card = {"config": config["name"], "preset": config["preset"], "steps": step, "batch_size": config["batch_size"],
                 "trained_on": pictures[0] if len(pictures) == 1 else pictures,
-                **{name: config[name] for name in ("task", "alpha", "objectives", "phases") if name in config}}
+                **{name: config[name] for name in ("task", "objectives", "phases") if name in config}}
+        if "alpha" in config:
+            card["sampling"] = config["alpha"]   # "alpha" in a card are the names alone
         models.save(self.workdir / "model.safetensors", self.experiment.model, self.variables(), card=card)
 
     def choose_preview(self):
