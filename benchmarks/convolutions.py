@@ -3,9 +3,10 @@
     python3 benchmarks/convolutions.py
 
 Transposed ones, as dynjax.ConvTranspose has them, against an input with zeros between its rows, for the layers of DCGAN
-and of pix2pix's U-Net; the 9 x 9 layers of the style network by blocks of pixels; its layers of doubled images. Prints
-the milliseconds of a call and of its gradient (by input and kernel) in both forms, and their ratio. The two take turns
-and the best of several calls counts, so that the ratio holds on a busy machine too.
+and of pix2pix's U-Net; the 9 x 9 layers of the style network by blocks of pixels; its layers of doubled images; the
+depthwise layers of NAFNet as sums of shifted images. Prints the milliseconds of a call and of its gradient (by input
+and kernel) in both forms, and their ratio. The two take turns and the best of several calls counts, so that the ratio
+holds on a busy machine too.
 """
 import time
 
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 
 from dynjax.networks import ConvTranspose
 from dynjax.networks.blocked_conv import blocked_conv
+from dynjax.networks.depthwise_conv import depthwise_conv
 from dynjax.networks.doubled_conv import doubled_conv
 
 # Name, batch, side, channels in, channels out, strides, padding; kernels are 4x4.
@@ -27,6 +29,9 @@ WIDE = (("style conv1", 1, 264, 3, 32), ("style deconv3", 1, 264, 32, 3), ("styl
         ("style deconv3", 4, 72, 16, 3))
 # Name, batch, side, channels in, channels out; kernels are 3x3.
 DOUBLED = (("style deconv1", 1, 64, 128, 64), ("style deconv2", 1, 128, 64, 32), ("style deconv2", 4, 32, 32, 16))
+# Name, batch, side, channels; kernels are 3x3.
+DEPTHWISE = (("NAF level 0", 1, 128, 64), ("NAF level 0", 4, 64, 64), ("NAF level 2", 1, 32, 256),
+             ("NAF level 4", 1, 16, 1024))
 CALLS = 7
 
 
@@ -46,6 +51,12 @@ def of_doubled(x, kernel):
     """The usual form: the image is made large and padded first."""
     large = jnp.pad(jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
     return usual(large, kernel)
+
+
+def grouped(x, kernel):
+    """The usual form: a convolution with a group for every channel."""
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"),
+                                        feature_group_count=x.shape[-1])
 
 
 def energy(form):
@@ -89,6 +100,9 @@ def main():
     for name, batch, side, channels, features in DOUBLED:
         forms = (lambda x, kernel: doubled_conv(edge(x), kernel), of_doubled)
         compare(name, forms, normal(0, batch, side, side, channels), normal(1, 3, 3, channels, features))
+    for name, batch, side, channels in DEPTHWISE:
+        forms = (lambda x, kernel: depthwise_conv(x, kernel, (1, 1), "SAME"), grouped)
+        compare(name, forms, normal(0, batch, side, side, channels), normal(1, 3, 3, 1, channels))
 
 
 if __name__ == "__main__":

@@ -42,23 +42,30 @@ def test_published_sizes():
     assert count(SRVGGNetCompact(activation="relu")) == body - 17 * 64 + 9 * 64 * 48 + 48
 
 
-@pytest.mark.parametrize("net", TINY, ids=lambda net: f"{type(net).__name__}{net.scale}")
-def test_tuned_on_odd_sides_with_finite_gradients(net):
-    x = jax.random.uniform(jax.random.key(0), (1, 37, 53, 3))
-    tuned = Tunable(net, alpha=("a", "b"))
-    variables = jax.jit(tuned.init)(jax.random.key(0), x, jnp.ones(2))
-    modules = {path[:-1] for path in paths(variables["params"]["kernels"])}
-    reached = {path[:-1] for path in paths(variables["params"]["phi"])}
+@pytest.mark.parametrize("net", TINY, ids=lambda net: type(net).__name__)
+def test_tunable_reaches_every_layer(net):
+    x, tuned = jnp.zeros((1, 8, 8, 3)), Tunable(net, alpha=("a", "b"))
+    params = jax.eval_shape(tuned.init, jax.random.key(0), x, jnp.ones(2))["params"]
+    modules = {path[:-1] for path in paths(params["kernels"])}
     slopes = {(*path, "negative_slope") for path in modules if path[-1].startswith("prelu")}
-    assert reached == {path for path in modules if not path[-1].startswith("prelu")} | slopes
+    convolutions = {path for path in modules if not path[-1].startswith("prelu")}
+    assert {path[:-1] for path in paths(params["phi"])} == convolutions | slopes
 
-    def loss(params):
-        y = tuned.apply({"params": params}, x, jnp.asarray([0.3, 0.7]))
+
+@pytest.mark.parametrize("net", TINY, ids=lambda net: type(net).__name__)
+def test_gradients_are_finite_on_odd_sides(net):
+    x = jax.random.uniform(jax.random.key(0), (1, 37, 53, 3))
+    leaves, tree = jax.tree.flatten(jax.eval_shape(net.init, jax.random.key(0), x))
+    rng = np.random.RandomState(0)
+    variables = tree.unflatten([jnp.asarray(rng.normal(0, 0.2, leaf.shape), jnp.float32) for leaf in leaves])
+
+    def loss(variables):
+        y = net.apply(variables, x)
         return jnp.square(y).mean(), y
 
-    gradient, y = jax.jit(jax.grad(loss, has_aux=True))(variables["params"])
+    gradient, y = jax.jit(jax.grad(loss, has_aux=True))(variables)
     assert y.shape == (1, 37 * net.scale, 53 * net.scale, 3)
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+    assert all(np.isfinite(leaf).all() and np.any(leaf) for leaf in jax.tree.leaves(gradient))
 
 
 def paths(tree):
@@ -70,12 +77,13 @@ def paths(tree):
 def test_odd_sides_are_reflected_and_cropped(scale, pads):
     net = RRDBNet(4, 0, scale=scale)
     x = jax.random.uniform(jax.random.key(0), (1, 7, 9, 3))
-    variables = net.init(jax.random.key(1), x)
+    variables = jax.jit(net.init)(jax.random.key(1), x)
     assert variables["params"]["head"]["kernel"].shape == (3, 3, 3 * (4 // scale) ** 2, 4)
     reflected = jnp.pad(x, ((0, 0), (0, pads[0]), (0, pads[1]), (0, 0)), mode="reflect")
-    y = net.apply(variables, x)
+    apply = jax.jit(net.apply)
+    y = apply(variables, x)
     assert y.shape == (1, 7 * scale, 9 * scale, 3)
-    np.testing.assert_allclose(y, net.apply(variables, reflected)[:, :7 * scale, :9 * scale], atol=1e-6)
+    np.testing.assert_allclose(y, apply(variables, reflected)[:, :7 * scale, :9 * scale], atol=1e-6)
 
 
 def test_fresh_networks_add_to_the_enlarged_input():

@@ -28,7 +28,7 @@ def local_mean(images, window):
     """
     if _covers(images, window, "local_mean"):
         return images.mean((1, 2), keepdims=True)
-    means = images
+    means = images.astype(jnp.promote_types(images.dtype, jnp.float32))
     for axis, side in ((1, window[0]), (2, window[1])):
         sums = _running_sums(means, axis)
         sums = jnp.concatenate([jnp.zeros_like(_cut(sums, axis, 0, 1)), sums], axis)
@@ -55,7 +55,7 @@ def local_mean_fast(images, window, *, largest_step=STEPS[:1] * 2):
     """
     if _covers(images, window, "local_mean_fast"):
         return images.mean((1, 2), keepdims=True)
-    means = images
+    means = images.astype(jnp.promote_types(images.dtype, jnp.float32))
     for axis, side, largest in ((1, window[0], largest_step[0]), (2, window[1], largest_step[1])):
         size = images.shape[axis]
         if size == 1:
@@ -102,7 +102,10 @@ def _cut(x, axis, start, stop):
 
 
 def _to_size(means, images):
-    """The outermost means repeated until there is one a pixel; where the rest is odd, once more at bottom and right."""
+    """The outermost means repeated until there is one a pixel; where the rest is odd, once more at bottom and right.
+
+    In the type of the images again: half precision has too few digits for the sums alone.
+    """
     rests = [side - inner for side, inner in zip(images.shape[1:3], means.shape[1:3], strict=True)]
     pads = [(rest // 2, rest - rest // 2) for rest in rests]
-    return jnp.pad(means, ((0, 0), *pads, (0, 0)), mode="edge")
+    return jnp.pad(means, ((0, 0), *pads, (0, 0)), mode="edge").astype(images.dtype)

@@ -21,12 +21,13 @@ def network(class_name, **arguments):
     Tunable ones come as Tunable(network) with P = num_params unnamed objectives. `pretrained.load` reads their weights.
 
     Args:
-      class_name: "EDSR" (BasicSR), "TunableEDSR", "TunableStyleNet", "TunableConv2d", "TunableDense",
-        "TunableParameter" (mindediting); "DynamicStyleTransfer", "DynamicStyleTransferDual" and their "MainNet"
-        (Dynamic-Net; they take and give images that are normalised by ImageNet's mean and deviation), "DynamicDcGan",
-        its "MainNet" (with an argument of its own, such as ngf) and "Discriminator"; "UnetGenerator" and
-        "NLayerDiscriminator" (the PyTorch port of pix2pix; norm_layer is "batch", "instance", or the norm's class as
-        PyTorch prints it).
+      class_name: "EDSR", "MSRResNet", "RRDBNet", "SRVGGNetCompact" (BasicSR); "NAFNet", "NAFNetLocal"
+        (megvii-research); "DnCNN", "FFDNet" (KAIR); "TunableEDSR", "TunableNAFNet", "TunableStyleNet", "TunableConv2d",
+        "TunableDense", "TunableParameter" (mindediting); "DynamicStyleTransfer", "DynamicStyleTransferDual" and their
+        "MainNet" (Dynamic-Net; they take and give images that are normalised by ImageNet's mean and deviation),
+        "DynamicDcGan", its "MainNet" (with an argument of its own, such as ngf) and "Discriminator"; "UnetGenerator"
+        and "NLayerDiscriminator" (the PyTorch port of pix2pix; norm_layer is "batch", "instance", or the norm's class
+        as PyTorch prints it).
       arguments: as the official constructor has them.
 
     Raises:
