@@ -29,6 +29,7 @@ KINDS = {
     "gamma_beta": {"scale": Leaf("gamma"), "bias": Leaf("beta")},
     "prelu": {"negative_slope": Leaf("weight")},
     "array": {"": Leaf("")},
+    "leading": {"": Leaf("", lambda array: array[0])},   # a batch axis of one before it
     "vector": {"": Leaf("", _flat)},
 }
 # A bare parameter is called by its own name in PyTorch, but is a layer of its own where it is tunable.

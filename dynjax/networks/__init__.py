@@ -14,8 +14,9 @@ from dynjax.networks.pix2pix import UNet, tuning_points
 from dynjax.networks.rrdbnet import RRDBNet
 from dynjax.networks.srvgg import SRVGGNetCompact
 from dynjax.networks.stylenet import StyleNet
+from dynjax.networks.swinir import SwinIR
 from dynjax.networks.vgg import VGG16, VGG19, AlexNet, imagenet_denormalise, imagenet_normalise
 
 __all__ = ["EDSR", "VGG16", "VGG19", "AlexNet", "ConvTranspose", "DCGANDiscriminator", "DCGANGenerator", "DnCNN",
            "FFDNet", "JohnsonNet", "MSRResNet", "NAFNet", "Parameter", "PatchCritic", "RRDBNet", "SRVGGNetCompact",
-           "StyleNet", "UNet", "VGGCritic", "imagenet_denormalise", "imagenet_normalise", "tuning_points"]
+           "StyleNet", "SwinIR", "UNet", "VGGCritic", "imagenet_denormalise", "imagenet_normalise", "tuning_points"]

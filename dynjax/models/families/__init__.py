@@ -10,7 +10,9 @@ from dynjax.models.families import (
     pix2pix,
     stylenet,
     super_resolution,
+    swinir,
     tunable_layers,
 )
 
-__all__ = ["denoisers", "dynamic_net", "edsr", "nafnet", "pix2pix", "stylenet", "super_resolution", "tunable_layers"]
+__all__ = ["denoisers", "dynamic_net", "edsr", "nafnet", "pix2pix", "stylenet", "super_resolution",
+           "swinir", "tunable_layers"]

@@ -1,0 +1,82 @@
+"""Attention within windows of an image, with a learned bias for every relative position (Liu et al. 2021)."""
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+MASKED = -100.0     # what is added where two tokens were not neighbours before the image was rolled
+
+
+def windows_of(x, side):
+    """[N, H, W, C] -> [N, windows, side * side, C]; windows and what is in them row by row."""
+    n, h, w, c = x.shape
+    x = x.reshape(n, h // side, side, w // side, side, c).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(n, (h // side) * (w // side), side * side, c)
+
+
+def image_of(windows, side, height, width):
+    """The inverse of `windows_of`, [N, H, W, C]."""
+    n, _, _, c = windows.shape
+    x = windows.reshape(n, height // side, width // side, side, side, c).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(n, height, width, c)
+
+
+@functools.lru_cache(maxsize=32)
+def relative_positions(side):
+    """Which row of the bias table belongs to a query and a key, int [side^2, side^2]."""
+    place = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), -1).reshape(-1, 2)
+    down, across = np.moveaxis(place[:, None] - place[None] + side - 1, -1, 0)
+    return down * (2 * side - 1) + across
+
+
+@functools.lru_cache(maxsize=32)
+def shift_mask(height, width, side, shift):
+    """0 where two tokens of a window of the rolled image are neighbours in the image itself, -100 where the image's
+    edge lies between them, float32 [windows, side^2, side^2]."""
+    bands = [np.digitize(np.arange(length), (length - side, length - shift)) for length in (height, width)]
+    regions = (3 * bands[0][:, None] + bands[1][None]).astype(np.float32)[None, ..., None]
+    regions = np.asarray(windows_of(regions, side))[0, :, :, 0]
+    return np.where(regions[:, :, None] == regions[:, None], np.float32(0), np.float32(MASKED))
+
+
+class WindowAttention(nn.Module):
+    """Attention among the tokens of each window, [N, windows, side^2, C] to the same shape.
+
+    Submodules: qkv, proj. A parameter of its own: relative_position_bias_table [(2 side - 1)^2, heads].
+
+    Attributes:
+      side: of a window. heads: which divide the channels.
+      scale: factor on the queries; by default (C / heads)^-0.5. qkv_bias: whether that layer has one.
+    """
+    side: int
+    heads: int
+    scale: float | None = None
+    qkv_bias: bool = True
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x, mask=None):
+        """mask: added to the logits, [windows, side^2, side^2], or None."""
+        n, count, tokens, channels = x.shape
+        width = channels // self.heads
+        qkv = dense(3 * channels, use_bias=self.qkv_bias, dtype=self.dtype, name="qkv")(x)
+        q, k, v = jnp.moveaxis(qkv.reshape(n, count, tokens, 3, self.heads, width), 3, 0)
+        scale = width**-0.5 if self.scale is None else self.scale
+        logits = jnp.einsum("nwqhd,nwkhd->nwhqk", q * scale, k)
+        table = self.param("relative_position_bias_table", nn.initializers.normal(0.02),
+                           ((2 * self.side - 1) ** 2, self.heads))
+        bias = jnp.moveaxis(table[relative_positions(self.side)], -1, 0)[None, None]
+        logits = logits + bias.astype(logits.dtype)
+        if mask is not None:
+            logits = logits + jnp.asarray(mask, logits.dtype)[None, :, None]
+        weights = jax.nn.softmax(logits.astype(jnp.promote_types(logits.dtype, jnp.float32)), axis=-1)
+        x = jnp.einsum("nwhqk,nwkhd->nwqhd", weights.astype(v.dtype), v).reshape(n, count, tokens, channels)
+        return dense(channels, dtype=self.dtype, name="proj")(x)
+
+
+def dense(features, **options):
+    """A dense layer that starts as transformers' do: N(0, 0.02), bias 0."""
+    return nn.Dense(features, kernel_init=nn.initializers.normal(0.02), **options)
