@@ -53,7 +53,7 @@ class NAFBlock(nn.Module):
 
 
 class NAFNet(nn.Module):
-    """NAFNet, [N, H, W, channels] in [0, 1] to the same shape (not clipped); a fresh one changes little: see below.
+    """NAFNet, [N, H, W, channels] in [0, 1] to the same shape (not clipped).
 
     Each level of the encoder halves the sides and doubles the channels, the decoder adds the encoder's result of the
     same size, and the whole is added to the input. Sides that the halvings do not divide are padded with zeros at
