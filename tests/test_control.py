@@ -12,6 +12,7 @@ from dynjax.tunable import grid
 CONFIGS = sorted(path.stem for path in (Path(__file__).parent.parent / "configs").glob("*.py"))
 PRESETS = {"sr_tunable": ("default", "plain", "adversarial", "paper"), "style_tunable": ("default", "paper"),
            "style_level_dynamic": ("default", "paper", "dual", "limit", "fixed"),
+           "swinir_denoise_tunable": ("default", "fixed", "paper"), "swinir_sr_tunable": ("default", "plain", "paper"),
            "nafnet_denoise_tunable": ("default", "sidd", "fixed", "paper"),
            "denoise_tunable": ("default", "fixed", "paper"), "denoise_deblur_tunable": ("default", "fixed", "paper"),
            "completion_dynamic": ("default", "paper"), "faces_dynamic": ("default", "paper", "happiness")}
