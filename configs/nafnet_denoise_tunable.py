@@ -34,4 +34,6 @@ def get_config(preset="default"):
             optimizer=dict(learning_rate=1e-3, beta1=0.9, beta2=0.9, schedule="cosine")))
     elif preset == "smoke":
         config.network.update(dict(features=4, encoder_blocks=(1,), middle_blocks=1, decoder_blocks=(1,)))
+    else:
+        config.update(dict(batch_size=4, data=dict(patch_size=48)))
     return config

@@ -4,8 +4,8 @@
     python3 evaluate.py --config configs/swinir_denoise_tunable.py
 
 Table 2a of Maggioni et al. 2023. Presets: default (minutes on two CPU cores: 24 features, two groups of two blocks),
-fixed (the same budget for an ordinary network), paper (the published network at sigma 25: patches of 128, Charbonnier; a
-folder, "folder:PATH", in place of the published four data sets), smoke (seconds).
+fixed (the same budget for an ordinary network), paper (the published network at sigma 25: patches of 128, Charbonnier;
+a folder, "folder:PATH", in place of the published four data sets), smoke (seconds).
 """
 from ml_collections import ConfigDict
 

@@ -4,7 +4,8 @@
     python3 evaluate.py --config configs/swinir_sr_tunable.py
 
 Table 5 of Maggioni et al. 2023. Presets: default (minutes on two CPU cores: 24 features, two groups of two blocks),
-plain (the same budget on fidelity alone), paper (DIV2K, the published network, VGG features and a critic), smoke (seconds).
+plain (the same budget on fidelity alone), paper (DIV2K, the published network, VGG features and a critic), smoke
+(seconds).
 """
 from ml_collections import ConfigDict
 
