@@ -12,6 +12,7 @@ from dynjax.models import families  # noqa: F401  (makes the official programs k
 from dynjax.models.conversions import KINDS, convert_stack, official_name
 from dynjax.models.layouts import layouts
 from dynjax.models.official import network
+from dynjax.models.recognition import recognised
 from dynjax.tunable.wrapper import Tuned
 
 __all__ = ["load", "network"]
@@ -131,6 +132,7 @@ def _sought(layout, path, stacked):
 
 def _fill(shapes, layout, arrays, stacked):
     """The wanted tree filled from the source; every entry of which must be used, constant or without effect."""
+    names_and_shapes = dict(arrays)
     filled, missing, misfits = {}, [], []
     for path, wanted in traverse_util.flatten_dict(shapes).items():
         name, convert = _sought(layout, path, stacked)
@@ -154,9 +156,14 @@ def _fill(shapes, layout, arrays, stacked):
     problems = {"missing": missing, "left over": surplus, "not fitting": misfits}
     if any(problems.values()):
         said = "; ".join(f"{kind}: {_named(names)}" for kind, names in problems.items() if names)
-        raise ValueError(f"the source does not fit the network ({said}). Build the network with the arguments that the "
-                         "checkpoint was made with.")
+        raise ValueError(f"the source does not fit the network ({said}). {_advice(names_and_shapes)}")
     return traverse_util.unflatten_dict(filled)
+
+
+def _advice(arrays):
+    likely = recognised(arrays)
+    return f"It looks like that of {likely}." if likely else (
+        "Build the network with the arguments that the checkpoint was made with.")
 
 
 def _converted(convert, array):

@@ -1,6 +1,7 @@
 """DnCNN and FFDNet: KAIR's programs and the weights released with them."""
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official
+from dynjax.models.recognition import recognises
 from dynjax.networks import DnCNN, FFDNet
 
 
@@ -20,6 +21,22 @@ def _check(name, in_nc, out_nc, act_mode, modes):
     if in_nc != out_nc or act_mode not in modes:
         raise ValueError(f"{name} got in_nc={in_nc}, out_nc={out_nc} and act_mode={act_mode!r}; wanted the same number "
                          f"of channels twice and one of {', '.join(modes)} (R is ReLU, B batch norm before it).")
+
+
+@recognises
+def _like(entries):
+    if not entries.has("model.0.weight", "model.2.weight"):
+        return None
+    kernels = [name for name, shape in entries.shapes.items() if len(shape) == 4]
+    last = kernels[-1].removesuffix(".weight")
+    images, sizes = entries.outputs(last), {"nc": entries.outputs("model.0"), "nb": len(kernels)}
+    if entries.inputs("model.0") == images:
+        norm = any(name.endswith("running_mean") for name in entries.shapes)
+        return "DnCNN", {"in_nc": images, "out_nc": images, **sizes, "act_mode": "BR" if norm else "R"}
+    # A picture in four parts and a plane that says how much noise there is.
+    if entries.inputs("model.0") == images + 1 and images % 4 == 0:
+        return "FFDNet", {"in_nc": images // 4, "out_nc": images // 4, **sizes}
+    return None
 
 
 @layouts_of(DnCNN)

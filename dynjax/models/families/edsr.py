@@ -3,6 +3,7 @@ import numpy as np
 
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
+from dynjax.models.recognition import recognises
 from dynjax.networks import EDSR
 from dynjax.networks.edsr import DIV2K_MEAN, upsampling_steps
 from dynjax.tunable import Tunable
@@ -23,6 +24,20 @@ def _tunable_edsr(img_channels=3, num_blocks=16, num_channels=64, scale=4, num_p
     plain = EDSR(features=num_channels, blocks=num_blocks, scale=scale, channels=img_channels, residual_scale=0.1,
                  mean=DIV2K_MEAN, head_relu=True, body_conv=False, skip="none")
     return Tunable(plain, **tuning(num_params, mode))
+
+
+@recognises
+def _like(entries):
+    if not entries.has("body.0.conv1.weight") or entries.has("upconv1.weight"):
+        return None
+    blocks = entries.count("body.{}.conv1")
+    if entries.stacked:
+        features = entries.outputs("head")
+        return "TunableEDSR", {"img_channels": entries.inputs("head"), "num_blocks": blocks, "num_channels": features,
+                               "scale": entries.enlarged("upsample.{}", features)}
+    features = entries.outputs("conv_first")
+    return "EDSR", {"num_in_ch": entries.inputs("conv_first"), "num_out_ch": entries.outputs("conv_last"),
+                    "num_feat": features, "num_block": blocks, "upscale": entries.enlarged("upsample.{}", features)}
 
 
 @layouts_of(EDSR)

@@ -1,6 +1,7 @@
 """NAFNet: megvii-research's program, also in its local test-time form, and mindediting's tunable one."""
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
+from dynjax.models.recognition import recognises
 from dynjax.networks import NAFNet
 from dynjax.tunable import Tunable
 
@@ -26,6 +27,18 @@ def _tunable_nafnet(img_channels=3, width=32, middle_blk_num=12, enc_blk_nums=No
     plain = _nafnet(img_channels, width, middle_blk_num, (2, 2, 4, 8) if enc_blk_nums is None else enc_blk_nums,
                     (2, 2, 2, 2) if dec_blk_nums is None else dec_blk_nums)
     return Tunable(plain, **tuning(num_params, mode), fixed=("**/norm*",))
+
+
+@recognises
+def _like(entries):
+    if not entries.has("intro.weight", "ending.weight"):
+        return None
+    blocks = lambda part: [entries.count(f"{part}.{level}." + "{}.") for level in range(entries.count("downs.{}"))]
+    channels = "img_channels" if entries.stacked else "img_channel"
+    return "TunableNAFNet" if entries.stacked else "NAFNet", {
+        channels: entries.inputs("intro"), "width": entries.outputs("intro"),
+        "middle_blk_num": entries.count("middle_blks.{}"), "enc_blk_nums": blocks("encoders"),
+        "dec_blk_nums": blocks("decoders")}
 
 
 @layouts_of(NAFNet)

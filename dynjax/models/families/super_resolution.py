@@ -1,6 +1,7 @@
 """BasicSR's networks for enlarging besides EDSR: MSRResNet, RRDBNet, SRVGGNetCompact."""
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official
+from dynjax.models.recognition import recognises
 from dynjax.networks import MSRResNet, RRDBNet, SRVGGNetCompact
 from dynjax.networks.edsr import upsampling_steps
 
@@ -34,6 +35,26 @@ def _check_channels(name, num_in_ch, num_out_ch):
     if num_in_ch != num_out_ch:
         raise ValueError(f"{name} got num_in_ch={num_in_ch} and num_out_ch={num_out_ch}; wanted the same number, for "
                          "it adds to its input.")
+
+
+@recognises
+def _like(entries):
+    if entries.has("body.0.rdb1.conv1.weight"):
+        images, inside = entries.outputs("conv_last"), entries.inputs("conv_first")
+        scale = {1: 4, 4: 2, 16: 1}[inside // images]   # what is unshuffled before the network
+        return "RRDBNet", {"num_in_ch": images, "num_out_ch": images, "scale": scale,
+                           "num_feat": entries.outputs("conv_first"), "num_block": entries.count("body.{}.rdb1"),
+                           "num_grow_ch": entries.outputs("body.0.rdb1.conv1")}
+    if entries.has("upconv1.weight", "body.0.conv1.weight"):
+        features = entries.outputs("conv_first")
+        return "MSRResNet", {"num_feat": features, "num_block": entries.count("body.{}.conv1"),
+                             "upscale": entries.enlarged("upconv{}", features)}
+    if entries.has("body.0.weight", "body.2.weight") and not entries.has("conv_first.weight"):
+        images, last = entries.inputs("body.0"), max(int(name.split(".")[1]) for name in entries.shapes)
+        return "SRVGGNetCompact", {"num_in_ch": images, "num_out_ch": images, "num_feat": entries.outputs("body.0"),
+                                   "num_conv": last // 2 - 1,
+                                   "upscale": round((entries.outputs(f"body.{last}") / images) ** 0.5)}
+    return None
 
 
 @layouts_of(MSRResNet)

@@ -1,6 +1,7 @@
 """SwinIR: the authors' program and mindediting's tunable one."""
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
+from dynjax.models.recognition import recognises
 from dynjax.networks import SwinIR
 from dynjax.networks.edsr import upsampling_steps
 from dynjax.tunable import Tunable
@@ -36,6 +37,35 @@ def _tunable_swinir(in_chans=3, embed_dim=180, depths=(6,) * 6, num_heads=(6,) *
                     upsampler=upsampler, resi_connection=resi_connection, num_feat=num_feat)
     # The tunable program rolls images of a single window too, and does not keep apart what comes together.
     return Tunable(plain.clone(mask_small=False), **tuning(num_params, mode), fixed=("**/norm*",))
+
+
+@recognises
+def _like(entries):
+    block = "layers.0.residual_group.blocks.0."
+    table = f"{block}attn.relative_position_bias_table"
+    if table not in entries.shapes and f"{table}.data" not in entries.shapes:
+        return None
+    groups, features = entries.count("layers.{}."), entries.outputs("conv_first")
+    depths = tuple(entries.count(f"layers.{group}.residual_group.blocks." + "{}.") for group in range(groups))
+    tables = [entries.shapes.get(table.replace("layers.0.", f"layers.{group}.")) or
+              entries.shapes[table.replace("layers.0.", f"layers.{group}.") + ".data"] for group in range(groups)]
+    side, heads = (round(tables[0][-2] ** 0.5) + 1) // 2, tuple(shape[-1] for shape in tables)
+    images = entries.inputs("conv_first")
+    if entries.has("conv_up1.weight"):
+        upsampler, scale = "nearest+conv", 4 if entries.has("conv_up2.weight") else 2
+    elif entries.has("conv_before_upsample.0.weight"):
+        inside = entries.outputs("conv_before_upsample.0")
+        upsampler, scale = "pixelshuffle", entries.enlarged("upsample.{}", inside)
+    elif entries.has("upsample.0.weight"):
+        upsampler, scale = "pixelshuffledirect", entries.enlarged("upsample.{}", images)
+    else:
+        upsampler, scale = "", 1
+    three = entries.has("conv_after_body.4.weight")
+    return "TunableSwinIR" if entries.stacked else "SwinIR", {
+        "upscale": scale, "in_chans": images, "window_size": side, "img_range": 255.0 if side == 7 else 1.0,
+        "depths": depths, "embed_dim": features, "num_heads": heads,
+        "mlp_ratio": entries.shapes[f"{block}mlp.fc1.weight"][-2] / features, "upsampler": upsampler,
+        "resi_connection": "3conv" if three else "1conv"}
 
 
 @layouts_of(SwinIR)

@@ -1,0 +1,74 @@
+"""Which official network a checkpoint is of, told from the names and shapes of its arrays: for error messages."""
+import re
+
+_recognisers = []
+
+
+def recognises(function):
+    """Decorator: the function takes Entries and gives (official class, arguments of its constructor), or None."""
+    _recognisers.append(function)
+    return function
+
+
+def recognised(arrays):
+    """"pretrained.network(...)" for the network that a checkpoint looks like, or None.
+
+    Args:
+      arrays: by official names.
+    """
+    entries = Entries(arrays)
+    for function in _recognisers:
+        try:
+            found = function(entries)
+        except (KeyError, IndexError, ZeroDivisionError):   # it has some of the names but not the others
+            continue
+        if found is not None:
+            name, arguments = found
+            arguments = {**arguments, **(entries.tuning() if entries.stacked else {})}
+            said = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+            return f"pretrained.network({name!r}, {said})"
+    return None
+
+
+class Entries:
+    """The arrays of a checkpoint, asked about by layer.
+
+    Attributes:
+      stacked: whether they have several kernels a layer.
+    """
+
+    def __init__(self, arrays):
+        self.shapes = {name: tuple(array.shape) for name, array in arrays.items()}
+        phis = [shape for name, shape in self.shapes.items() if name.endswith("mlp.weight") and len(shape) == 2]
+        stacks = [shape for shape in self.shapes.values() if len(shape) == 6 and shape[0] == 1]
+        self.stacked = bool(stacks)
+        self._params, self._mode = (phis[0][1], "mlp") if phis else (stacks[0][1] if stacks else None, "linear")
+
+    def tuning(self):
+        """The arguments of a tunable network: how many numbers alpha has, and whether a layer maps them."""
+        return {"num_params": self._params, "mode": self._mode}
+
+    def has(self, *names):
+        """Whether there is an array of every name."""
+        return all(name in self.shapes for name in names)
+
+    def outputs(self, layer):
+        """Output channels of a convolution."""
+        return self.shapes[f"{layer}.weight"][-4]
+
+    def inputs(self, layer):
+        """Input channels of a convolution."""
+        return self.shapes[f"{layer}.weight"][-3]
+
+    def count(self, pattern):
+        """How many numbers stand at {} in names that begin so."""
+        regex = re.compile(re.escape(pattern).replace(r"\{\}", r"(\d+)"))
+        return len({found[1] for name in self.shapes if (found := regex.match(name))})
+
+    def enlarged(self, pattern, features):
+        """The scale of an upsampler: a product over its convolutions, each of which makes s^2 times `features`."""
+        scale = 1
+        for name in self.shapes:
+            if re.fullmatch(re.escape(pattern).replace(r"\{\}", r"\d+") + r"\.weight", name):
+                scale *= round((self.outputs(name.removesuffix(".weight")) / features) ** 0.5)
+        return scale
