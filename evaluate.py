@@ -14,6 +14,7 @@ NIQE = flags.DEFINE_string("niqe", None, "File of pristine statistics (niqe_pris
 OBJECTIVES = flags.DEFINE_bool("objectives", False, "Measure the objectives themselves; so for style in any case.")
 APPEARANCE = flags.DEFINE_bool("appearance", False, "Measure colour, structure and texture instead, by all blocks and "
                                "by each alone.")
+KERNELS = flags.DEFINE_bool("kernels", False, "Draw what alpha does to the kernels of a tunable network instead.")
 GRID = flags.DEFINE_integer("grid", None, "With objectives: points for each block of alpha, all combinations of them.")
 FIXED = flags.DEFINE_list("fixed", [], "Model files of ordinary networks to compare with, [NAME=]PATH,...")
 METRICS = flags.DEFINE_list("metrics", [], "What to measure, such as psnr_rgb,ssim_rgb; by default the task's. LPIPS "
@@ -25,7 +26,8 @@ def main():
 
     measure_run(CONFIG.value, workdir=WORKDIR.value, model=MODEL.value, data=DATA.value, alphas=ALPHAS.value,
                 out=OUT.value, niqe=NIQE.value, objectives=OBJECTIVES.value,
-                appearance=APPEARANCE.value, grid=GRID.value, fixed=FIXED.value, metrics=METRICS.value)
+                appearance=APPEARANCE.value, kernels=KERNELS.value, grid=GRID.value, fixed=FIXED.value,
+                metrics=METRICS.value)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from dynjax.evaluation.fronts import (
     nearest_alpha,
     sign_changes,
 )
+from dynjax.evaluation.kernels import Kernels, report_kernels, tuned_kernels
 from dynjax.evaluation.measure import Measurement, Picture, measure
 from dynjax.evaluation.objective_plane import Plane, figures, objective_plane
 from dynjax.evaluation.objective_plot import plot_objectives
@@ -25,10 +26,10 @@ from dynjax.evaluation.rows import picture_rows
 from dynjax.evaluation.sheet import alpha_row, alpha_rows, contact_sheet
 from dynjax.evaluation.tables import conventions, format_table, mean_rows, write_csv
 
-__all__ = ["Attributes", "Choice", "Curves", "Measurement", "ObjectiveSpace", "Picture", "Plane", "Points", "Product",
-           "alpha_points", "alpha_row", "alpha_rows", "attribute_figures", "choose_alpha", "contact_sheet",
+__all__ = ["Attributes", "Choice", "Curves", "Kernels", "Measurement", "ObjectiveSpace", "Picture", "Plane", "Points",
+           "Product", "alpha_points", "alpha_row", "alpha_rows", "attribute_figures", "choose_alpha", "contact_sheet",
            "conventions", "convex_area", "distance_to_curve", "evaluate", "figures", "format_table", "hypervolume",
            "mean_rows", "measure", "measure_appearance", "measure_attributes", "measure_objectives", "metric_curves",
            "monotonicity", "nearest_alpha", "objective_plane", "picture_rows", "plot_objectives", "plot_tradeoff",
-           "product_grid", "report_appearance", "report_attributes", "report_choice", "report_objectives",
-           "sign_changes", "write_csv"]
+           "product_grid", "report_appearance", "report_attributes", "report_choice", "report_kernels",
+           "report_objectives", "sign_changes", "tuned_kernels", "write_csv"]

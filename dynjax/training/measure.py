@@ -14,7 +14,7 @@ from dynjax.tunable import Tunable
 
 
 def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out=None, niqe=None, objectives=False,
-                appearance=False, grid=None, fixed=(), metrics=()):
+                appearance=False, kernels=False, grid=None, fixed=(), metrics=()):
     """Measures a model on evaluation pictures over a grid of alpha and writes tables, plots and pictures.
 
     Args:
@@ -25,7 +25,7 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
         each edge of the grid.
       out: folder for the results; WORKDIR/evaluation by default. niqe: file of pristine statistics, for NIQE.
       appearance: measure instead how colours, structure and texture change, by a DynamicNet's blocks together and by
-        each alone.
+        each alone. kernels: draw instead what alpha does to the kernels of a Tunable.
       objectives: measure in the space of the objectives instead of against targets; always so for tasks without one
         right answer. grid: points an alpha number for a grid over all combinations there.
       fixed: model files of ordinary networks to compare with, PATH or NAME=PATH. metrics: names of
@@ -47,6 +47,13 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
                          "config.")
     count = config.evaluation.alphas if alphas is None else alphas
     out = Path(out or workdir / "evaluation")
+    if kernels:
+        if not isinstance(net, Tunable) or objectives or appearance or grid or fixed or niqe or metrics:
+            raise ValueError("--kernels looks at the kernels of a Tunable and at nothing else; wanted a config of one, "
+                             "and none of --objectives, --appearance, --grid, --fixed, --niqe, --metrics.")
+        evaluation.report_kernels(net, variables, experiment.points(count), out)
+        print(f"Written to {out}: kernels.csv, kernels.png, components.png.")
+        return
     sets = _sets(data)
     first = next(iter(sets.values()))
     if experiment.task.generates:
