@@ -77,7 +77,7 @@ def embedded(kernels, *, seed=0):
         from sklearn.decomposition import PCA
         from sklearn.manifold import TSNE
     except ImportError:
-        raise ValueError("t-SNE of kernels needs scikit-learn; pip install scikit-learn, or dynjax[analysis].") from None
+        raise ValueError("t-SNE of kernels needs scikit-learn; pip install scikit-learn or dynjax[analysis].") from None
     sizes = collections.Counter(stack[0].size for stack in kernels.layers.values())
     size = max(sizes, key=lambda size: (sizes[size], size))
     chosen = {layer: stack.reshape(len(stack), -1) for layer, stack in kernels.layers.items() if stack[0].size == size}
