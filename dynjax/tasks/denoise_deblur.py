@@ -6,7 +6,8 @@ import numpy as np
 
 from dynjax.data.degradations import add_gaussian_noise
 from dynjax.image.blur import gaussian_blur
-from dynjax.tasks.denoise import check_range, drawn, share_of, split_keys
+from dynjax.tasks.denoise import check_range, drawn, split_keys
+from dynjax.tasks.noise_kept import share_of
 from dynjax.tasks.task import Task
 
 
