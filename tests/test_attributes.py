@@ -244,8 +244,12 @@ def test_a_run_of_faces_is_measured_by_its_attributes(tmp_path, monkeypatch, cap
     capsys.readouterr()
     evaluate(data="folder:nowhere", out=tmp_path / "others", alphas=2)
     assert "No measure of an attribute is known" in capsys.readouterr().out
-    for flags in (dict(objectives=True), dict(appearance=True), dict(grid=3), dict(fixed=["a"]), dict(niqe="file")):
-        with pytest.raises(ValueError, match="leave out --objectives, --appearance, --grid, --fixed and --niqe"):
+    for flags, said in ((dict(objectives=True), "--objectives cannot be had: a task that makes pictures from noise"),
+                        (dict(appearance=True), "--appearance cannot be had"),
+                        (dict(grid=3), "--grid belongs to an evaluation of objectives, and this one is of attributes"),
+                        (dict(fixed=["a"]), "--fixed belongs to an evaluation of objectives or targets"),
+                        (dict(niqe="file"), "--niqe belongs to an evaluation of targets")):
+        with pytest.raises(ValueError, match=said):
             evaluate(**flags)
 
 

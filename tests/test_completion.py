@@ -130,8 +130,13 @@ def test_evaluate_draws_the_figure(run, tmp_path):
     # The input with its hole, three alphas, the target.
     assert Image.open(tmp_path / "sheet.png").width > 5 * 200
     assert (tmp_path / "choice.csv").exists() and (tmp_path / "choice.png").exists()
-    with pytest.raises(ValueError, match=r"--appearance looks at the blocks of a DynamicNet .* none of --objectives"):
-        measure_run(config, workdir=workdir, out=tmp_path, appearance=True, grid=3)
+    for flags, said in ((dict(appearance=True, grid=3),
+                         "--grid belongs to .* objectives, and this one is of appearance. .* or add --objectives"),
+                        (dict(kernels=True), "--kernels looks at a Tunable, and the model is a DynamicNet"),
+                        (dict(kernels=True, objectives=True), "--objectives and --kernels cannot be had: each is an"),
+                        (dict(objectives=True, data=["a=samples", "b=samples"]), "--data names 2 sets; wanted one")):
+        with pytest.raises(ValueError, match=said):
+            measure_run(config, workdir=workdir, out=tmp_path, **flags)
 
 
 def test_previews_need_one_picture_that_can_be_used(pictures):

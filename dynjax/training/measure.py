@@ -12,6 +12,10 @@ from dynjax.training.measure_objectives import measure_objectives_of, points_of_
 from dynjax.training.workdir import default_workdir
 from dynjax.tunable import Tunable
 
+# What may be said beside each kind of evaluation.
+FLAGS = {"kernels": (), "appearance": (), "attributes": (), "objectives": ("grid", "fixed"),
+         "targets": ("fixed", "niqe", "metrics")}
+
 
 def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out=None, niqe=None, objectives=False,
                 appearance=False, kernels=False, grid=None, fixed=(), metrics=()):
@@ -45,49 +49,58 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     if not isinstance(net, wanted):
         raise ValueError(f"{path} holds a {type(net).__name__}; wanted a {wanted.__name__}, as train.py saves for this "
                          "config.")
+    kind = _kind(experiment.task, objectives=objectives, appearance=appearance, kernels=kernels)
+    _check_flags(kind, net, {"grid": grid, "fixed": fixed, "niqe": niqe, "metrics": metrics})
     count = config.evaluation.alphas if alphas is None else alphas
-    out = Path(out or workdir / "evaluation")
-    if kernels:
-        if not isinstance(net, Tunable) or objectives or appearance or grid or fixed or niqe or metrics:
-            raise ValueError("--kernels looks at the kernels of a Tunable and at nothing else; wanted a config of one, "
-                             "and none of --objectives, --appearance, --grid, --fixed, --niqe, --metrics.")
-        evaluation.report_kernels(net, variables, experiment.points(count), out)
-        print(f"Written to {out}: kernels.csv, kernels.png, components.png.")
-        return
-    sets = _sets(data)
-    first = next(iter(sets.values()))
-    if experiment.task.generates:
-        if objectives or appearance or grid or fixed or niqe:
-            raise ValueError("this task makes pictures from noise, which have no target and no fixed network to be "
-                             "compared with; leave out --objectives, --appearance, --grid, --fixed and "
-                             "--niqe.")
-        measure_attributes_of(experiment, net, variables, alphas=count, out=out, source=first)
-        return
-    if len(sets) > 1 and (appearance or objectives or not experiment.task.has_target):
+    out, sets = Path(out or workdir / "evaluation"), _sets(data)
+    if len(sets) > 1 and kind != "targets":
         raise ValueError(f"--data names {len(sets)} sets; wanted one, for only results beside a target are compared "
                          "over several. Evaluate each on its own, with --out.")
-    source = experiment.evaluation_source(first)
-    if appearance:
-        if wanted is Tunable or grid or fixed or niqe or objectives:
-            raise ValueError("--appearance looks at the blocks of a DynamicNet and at nothing else; wanted a config "
-                             "with blocks, and none of --objectives, --grid, --fixed, --niqe.")
+    first = next(iter(sets.values()))
+    if kind == "kernels":
+        evaluation.report_kernels(net, variables, experiment.points(count), out)
+    elif kind == "attributes":
+        measure_attributes_of(experiment, net, variables, alphas=count, out=out, source=first)
+    elif kind == "appearance":
         points, _, _ = points_of_curve(experiment, net, count)
-        evaluation.report_appearance(net, variables, experiment.task, evaluation_images(source), points[:, 0], out=out)
-        print(f"Written to {out}: appearance.csv, appearance.md, blocks.png.")
-        return
-    if objectives or not experiment.task.has_target:
+        images = evaluation_images(experiment.evaluation_source(first))
+        evaluation.report_appearance(net, variables, experiment.task, images, points[:, 0], out=out)
+    elif kind == "objectives":
+        source = experiment.evaluation_source(first)
         measure_objectives_of(experiment, net, variables, source, alphas=count, out=out, grid=grid, fixed=fixed)
-        return
-    if grid:
-        raise ValueError("--grid belongs to the evaluation in objective space; add --objectives.")
-    points = (evaluation.alpha_points(net.alpha, count, simplex=config.alpha.sampler == "simplex")
-              if isinstance(net, Tunable) else experiment.points(count))
-    choose = tuple(config.evaluation.get("choose", ()))
-    images = {name: evaluation_images(experiment.evaluation_source(spec)) for name, spec in sets.items()}
-    others = {each.name: (each.net, each.variables, each.alpha) for each in map(fixed_model, fixed)}
-    evaluation.evaluate(net, variables, experiment.task, images, alphas=points, out=out, fixed=others,
-                        metrics=metrics or None, niqe_statistics=niqe, choose=choose)
+    else:
+        points = (evaluation.alpha_points(net.alpha, count, simplex=config.alpha.sampler == "simplex")
+                  if isinstance(net, Tunable) else experiment.points(count))
+        images = {name: evaluation_images(experiment.evaluation_source(spec)) for name, spec in sets.items()}
+        others = {each.name: (each.net, each.variables, each.alpha) for each in map(fixed_model, fixed)}
+        evaluation.evaluate(net, variables, experiment.task, images, alphas=points, out=out, fixed=others,
+                            metrics=metrics or None, niqe_statistics=niqe,
+                            choose=tuple(config.evaluation.get("choose", ())))
     print(f"Written to {out}: {', '.join(sorted(path.name for path in out.iterdir()))}.")
+
+
+def _kind(task, **asked):
+    """What is measured: what one flag asks for, else what the task has."""
+    kinds = [name for name, value in asked.items() if value]
+    if len(kinds) > 1 or (kinds and task.generates):
+        able = "a task that makes pictures from noise is measured by their attributes alone" if task.generates else (
+            "each is an evaluation of its own")
+        raise ValueError(f"{' and '.join(f'--{name}' for name in kinds)} cannot be had: {able}. Leave "
+                         f"{'it' if len(kinds) == 1 else 'all but one'} out.")
+    return kinds[0] if kinds else "attributes" if task.generates else "targets" if task.has_target else "objectives"
+
+
+def _check_flags(kind, net, given):
+    """Refuses flags that belong to another kind of evaluation, and kinds for another kind of network."""
+    wanted = {"kernels": Tunable, "appearance": DynamicNet}.get(kind)
+    if wanted is not None and not isinstance(net, wanted):
+        raise ValueError(f"--{kind} looks at a {wanted.__name__}, and the model is a {type(net).__name__}; wanted a "
+                         "config of one.")
+    for name, value in given.items():
+        if value and name not in FLAGS[kind]:
+            kinds = [other for other, names in FLAGS.items() if name in names]
+            raise ValueError(f"--{name} belongs to an evaluation of {' or '.join(kinds)}, and this one is of {kind}. "
+                             f"Leave it out{', or add --objectives' if kinds == ['objectives'] else ''}.")
 
 
 def _sets(data):

@@ -39,7 +39,6 @@ def measure_attributes_of(experiment, net, variables, *, alphas, out, source=Non
     evaluation.report_attributes(net, variables, fixed_inputs(experiment, count, jax.random.key(seed)), points,
                                  answer=experiment.task.answer, measures=measures, out=out, labels=labels,
                                  trained=trained)
-    print(f"Written to {out}: attributes.csv, attributes.md, attributes.png, rows.png.")
 
 
 def _judge(experiment):

@@ -43,7 +43,6 @@ def measure_objectives_of(experiment, net, variables, source, *, alphas, out, gr
         **({} if isinstance(net, Tunable) else {"trained": trained}))
     evaluation.picture_rows(net, variables, experiment.task, evaluation_images(source), points, labels,
                             Path(out) / "rows.png")
-    print(f"Written to {out}: objectives.csv, objectives.md, objectives.png, rows.png.")
 
 
 def points_of_curve(experiment, net, count):
