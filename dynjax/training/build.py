@@ -168,7 +168,14 @@ def _optimizer(config, learning_rate):
 
 def _construct(classes, settings, what):
     options = settings.to_dict()
-    return _choose(f"{what}.name", options.pop("name"), classes)(**options)
+    name = options.pop("name")
+    chosen = _choose(f"{what}.name", name, classes)
+    known = list(inspect.signature(chosen).parameters)
+    for option in options:
+        if option not in known:
+            raise ValueError(f"{what}.{option} is set, but {what}.name {name!r} has no such option; "
+                             f"it takes {', '.join(known)}.")
+    return chosen(**options)
 
 
 def _choose(key, name, known):
