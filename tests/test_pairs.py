@@ -4,6 +4,7 @@ import importlib
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 from PIL import Image
 from scipy.io import savemat
 
@@ -111,7 +112,8 @@ def test_the_task_takes_the_pair_apart():
 
 def config_of(folders, preset="sidd"):
     config = importlib.import_module("configs.nafnet_denoise_tunable").get_config(preset)
-    config.network.update(dict(features=4, encoder_blocks=(1,), middle_blocks=1, decoder_blocks=(1,)))
+    config.network = ConfigDict(dict(name="DnCNN", features=4, layers=3, channels=3, norm="none"))
+    config.tunable.fixed = ()
     config.update(dict(batch_size=4, steps=2, checkpoint_every=2, preview_every=2, log_every=1))
     config.data.patch_size, config.evaluation.alphas = 16, 2
     config.data.source = config.evaluation.source = f"pairs:{folders}"

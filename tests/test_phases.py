@@ -120,7 +120,8 @@ def test_the_last_phase_may_become_longer_and_no_other(config, tmp_path):
         train(config, run)
 
 
-@pytest.mark.parametrize("at", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [1, 3])
 def test_a_run_stopped_in_either_phase_goes_on_bit_for_bit(config, tmp_path, monkeypatch, at):
     from dynjax.training import loop
 

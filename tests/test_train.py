@@ -171,7 +171,8 @@ def test_what_is_not_finite_is_named_with_its_objective_and_alpha(tmp_path):
     ("data.patch_size", 30, "multiples of 4"), ("alpha.names", ("fidelity", "beauty"), "beauty"),
     ("network.name", "EDSRR", "EDSR"), ("optimizer.name", "adan", "adam"), ("batch_size", 3, "multiple of"),
     ("task.name", "denoising", "super_resolution"),
-    ("task.name", "denoise", r"task\.scale is set, but task\.name 'denoise' has no such option; it takes "), ("network.scale", 2, "wanted the same"),
+    ("task.name", "denoise", r"task\.scale is set, but task\.name 'denoise' has no such option; it takes "),
+    ("network.scale", 2, "wanted the same"),
     ("optimizer.accumulate", 0, "wanted 1 or more")])
 def test_mistakes_in_a_config_are_told(config, tmp_path, key, value, said):
     with config.ignore_type():
