@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dynjax.image import swinir_test
 from dynjax.models import pretrained
 from dynjax.networks import SwinIR
 from dynjax.networks.window_attention import image_of, relative_positions, shift_mask, windows_of
@@ -167,3 +168,30 @@ def test_drop_rates_rise_to_the_last_block(parity):
 def test_what_does_not_fit_is_told(net, shape, sentence):
     with pytest.raises(ValueError, match=sentence):
         jax.eval_shape(net.init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32))
+
+
+@pytest.mark.parametrize(("name", "tiles"), [("color_dn", True), ("lightweight_x2", False)])
+def test_the_published_test_program(parity, name, tiles):
+    case, trained = parity(f"torch_swinir_testpad_{name}"), parity(f"torch_swinir_{name}")
+    net = pretrained.network("SwinIR", **case.meta["config"])
+    variables = pretrained.load(net, trained.params())
+    options = {"tile": case.meta["tile"], "overlap": case.meta["tile_overlap"]} if tiles else {}
+    found = swinir_test(lambda x: net.apply(variables, x), nhwc(case["in/x"]), scale=case.meta["config"]["upscale"],
+                        **options)
+    assert error(found, case["out/y_test_program_tiled" if tiles else "out/y_test_program"]) <= 1e-5
+    if not tiles:
+        rounded = np.rint(np.clip(found[0], 0, 1) * 255)
+        assert (rounded != case.arrays["out/y_uint8"]).mean() < 1e-3               # a value may lie on the edge
+
+
+def test_the_border_of_the_published_test_program():
+    seen = []
+    image = np.arange(1, 9, dtype=np.float32).reshape(1, 2, 4, 1)
+    result = swinir_test(lambda x: seen.append(x) or x, image, window=4)
+    np.testing.assert_array_equal(result, image)
+    assert seen[0].shape == (1, 4, 8, 1)      # two rows mirrored; four columns that fit get a whole window more
+    seen.clear()
+    swinir_test(lambda x: seen.append(x) or x, image[:, :1], window=4)
+    assert seen[0].shape == (1, 2, 8, 1)      # one row is doubled, no more
+    with pytest.raises(ValueError, match=r"tile=6 and overlap=2 for window=4; wanted a multiple of 4"):
+        swinir_test(lambda x: x, image, window=4, tile=6, overlap=2)
