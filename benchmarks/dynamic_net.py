@@ -6,13 +6,12 @@ Everything is timed in turns within one run and given as ratios of medians; seco
 comparison with PyTorch needs benchmarks/requirements.txt and is left out without it.
 """
 import importlib.util
-import statistics
-import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
+from timing import in_turns
 
 import dynjax
 from configs.style_level_dynamic import get_config
@@ -24,19 +23,6 @@ WIDTHS = flags.DEFINE_list("widths", ["32", "64", "128", "64", "32"], "Widths of
 ROUNDS = flags.DEFINE_integer("rounds", 5, "How often everything is timed, in turns.")
 KEEP = flags.DEFINE_bool("keep_memory", True, "Keep freed memory, as train.py and evaluate.py do; PyTorch's too.")
 POINTS = 16
-
-
-def in_turns(functions, rounds):
-    """Median seconds of each function over rounds in which they take turns; each must wait for its own result."""
-    for function in functions.values():
-        function()   # compiles
-    seconds = {name: [] for name in functions}
-    for _ in range(rounds):   # in turns, so that whatever else the machine does meets all alike
-        for name, function in functions.items():
-            begin = time.perf_counter()
-            function()
-            seconds[name].append(time.perf_counter() - begin)
-    return {name: statistics.median(times) for name, times in seconds.items()}
 
 
 def sweep(widths, size):

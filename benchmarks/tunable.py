@@ -4,12 +4,10 @@
 
 Everything is timed in turns within one run and given as ratios of medians; seconds are for orientation only.
 """
-import statistics
-import time
-
 import jax
 import jax.numpy as jnp
 from absl import app, flags
+from timing import in_turns
 
 import dynjax
 from dynjax import command_line, networks
@@ -44,16 +42,7 @@ def main(_):
     command_line.keep_memory()
     for name, (net, fixed) in NETWORKS.items():
         x = jax.random.uniform(jax.random.key(1), (BATCH.value, SIZE.value, SIZE.value, 3))
-        calls = functions(net, fixed, x)
-        for call in calls.values():
-            call()   # compiles
-        seconds = {what: [] for what in calls}
-        for _ in range(ROUNDS.value):   # in turns, so that whatever else the machine does meets all alike
-            for what, call in calls.items():
-                begin = time.perf_counter()
-                call()
-                seconds[what].append(time.perf_counter() - begin)
-        median = {what: statistics.median(times) for what, times in seconds.items()}
+        median = in_turns(functions(net, fixed, x), ROUNDS.value)
         for what in ("forward", "gradient"):
             ratio = median[f"{what}, tunable"] / median[f"{what}, plain"]
             print(f"{name}: {what} {ratio:.2f} of the plain network's {median[f'{what}, plain']:.3f} s")
