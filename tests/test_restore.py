@@ -1,5 +1,6 @@
 """Pictures of every kind through networks whose answers are known."""
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -61,6 +62,35 @@ def test_tiles_change_nothing(factors):
     np.testing.assert_array_equal(restore(*made(factors, 2), picture, tile=16), whole)
 
 
+def started(net, *inputs):
+    """Weights of which none is at its start, where some blocks are the identity."""
+    shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, 16, 16, 3)), *inputs)
+    rng = np.random.default_rng(1)
+    return jax.tree.map(lambda leaf: jnp.asarray(rng.normal(0, 0.2, leaf.shape), jnp.float32), shapes)
+
+
+@pytest.mark.parametrize(("net", "alpha", "tile"), [
+    (dynjax.networks.SwinIR(features=4, depths=(2,), heads=(1,), window=2), None, 9),
+    (dynjax.networks.NAFNet(features=2, encoder_blocks=(1,), middle_blocks=0, decoder_blocks=(1,), pool="local",
+                            train_size=(4, 4)), None, 9),
+    (dynjax.networks.FFDNet(features=4, layers=3, channels=3), 0.1, 9),
+    (dynjax.Tunable(dynjax.networks.RRDBNet(features=2, blocks=1, growth=2, scale=2), alpha=("a", "b")), [0.3, 0.7],
+     9)])
+def test_tiles_begin_where_the_network_s_blocks_do(net, alpha, tile):
+    variables = started(net) if alpha is None else started(net, jnp.asarray(alpha))
+    picture = RNG.random((51, 70, 3)).astype(np.float32)
+    whole = restore(net, variables, picture, alpha)
+    np.testing.assert_allclose(restore(net, variables, picture, alpha, tile=tile), whole, atol=1e-4 * abs(whole).max())
+
+
+def test_colour_through_a_grey_network_that_is_tuned():
+    net, variables = made((0.5,))
+    tunable = dynjax.Tunable(net, alpha=("a", "b"))
+    picture = RNG.random((5, 4, 3)).astype(np.float32)
+    result = restore(tunable, tunable.stack(variables), picture, [[0.5, 0.5]])
+    np.testing.assert_allclose(result, picture / 2, rtol=1e-6)
+
+
 def test_a_tuned_network_needs_its_alpha_and_others_none():
     net, variables = made()
     tunable = dynjax.Tunable(net, alpha=("a", "b"))
@@ -82,7 +112,7 @@ def test_files_keep_their_bits(tmp_path):
 
 @pytest.mark.parametrize(("net", "picture", "sentence"), [
     (made(), np.zeros((4, 4), np.uint8), r"uint8 of shape \(4, 4\); wanted uint8, uint16 or floats"),
-    (made(), np.zeros((4, 4, 3), np.int32), "int32 of shape"),
+    (made(), np.zeros((4, 4, 3), np.int32), "int32 of shape"), (made(), np.zeros((4, 4, 3), np.uint32), "uint32 of"),
     (made((1.0, 1.0)), np.zeros((4, 4, 3), np.uint8), "does not give pictures for pictures .wanted 2 channels")])
 def test_what_cannot_be_restored_is_told(net, picture, sentence):
     with pytest.raises(ValueError, match=sentence):

@@ -184,6 +184,16 @@ def test_the_published_test_program(parity, name, tiles):
         assert (rounded != case.arrays["out/y_uint8"]).mean() < 1e-3               # a value may lie on the edge
 
 
+def test_a_network_asked_for_windows_larger_than_its_images_extends_to_those():
+    asked = {"upscale": 1, "embed_dim": 8, "depths": [2], "num_heads": [2]}
+    net = pretrained.network("SwinIR", img_size=4, window_size=8, **asked)
+    assert (net.window, net.multiple, net.shifted) == (4, 8, False)
+    net = pretrained.network("SwinIR", img_size=16, window_size=8, **asked)
+    assert (net.window, net.multiple, net.shifted) == (8, 8, True)
+    with pytest.raises(ValueError, match="window=0 and whole=None; wanted 1 pixel or more"):
+        SMALL.clone(window=0).init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+
+
 def test_the_border_of_the_published_test_program():
     seen = []
     image = np.arange(1, 9, dtype=np.float32).reshape(1, 2, 4, 1)

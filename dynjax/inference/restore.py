@@ -1,18 +1,18 @@
 """A picture of any size, depth and number of channels through a network, and back as it came."""
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dynjax.dynamic import DynamicNet
 from dynjax.files import read_deep_picture, write_deep_picture
 from dynjax.image.resize import resize_bicubic
 from dynjax.image.tiles import reach, tiled
-from dynjax.tunable import Tunable
 
 PROBE = 32   # pixels; of the picture by which a network's scale and channels are found
 
 
-def restore(network, variables, picture, alpha=None, *, tile=None, overlap=None, multiple=1):
+def restore(network, variables, picture, alpha=None, *, tile=None, overlap=None, multiple=None):
     """Runs a picture through a network and gives it back with its own depth and channels.
 
     Grey goes through a colour network as three equal channels, whose results are averaged; colour through a grey
@@ -22,10 +22,12 @@ def restore(network, variables, picture, alpha=None, *, tile=None, overlap=None,
       network, variables: from dynjax.load, or any linen network that gives pictures for pictures in [0, 1].
       picture: uint8, uint16 or floats in [0, 1], [H, W, C]: C is 1 grey, 2 grey and transparency, 3 RGB, 4 RGB and
         transparency.
-      alpha: for a network that is tuned by it, as its apply takes it.
-      tile: side of the tiles, pixels, for pictures too large for the memory; None runs the picture whole.
+      alpha: for a network that is tuned by it, as its apply takes it; for FFDNet the noise level.
+      tile: side of the tiles, pixels, for pictures too large for the memory; raised to the next multiple. None runs the
+        picture whole.
       overlap: of the tiles, pixels; by default as far as the network sees, so that tiles give what the whole gives.
-      multiple: tiles begin at multiples of it, as for `dynjax.image.tiled`.
+      multiple: tiles begin at multiples of it, as for `dynjax.image.tiled`; by default the network's own `multiple`
+        where it has one, as SwinIR (its windows) and NAFNet do, else 1.
 
     Returns:
       The same type, [H * scale, W * scale, C], the scale being the network's.
@@ -35,7 +37,8 @@ def restore(network, variables, picture, alpha=None, *, tile=None, overlap=None,
         where `tile` is given without `overlap`.
     """
     picture = np.asarray(picture)
-    if picture.ndim != 3 or picture.shape[-1] not in (1, 2, 3, 4) or picture.dtype.kind not in "uf":
+    if picture.ndim != 3 or picture.shape[-1] not in (1, 2, 3, 4) or not (
+            picture.dtype in (np.uint8, np.uint16) or picture.dtype.kind == "f"):
         raise ValueError(f"restore got {picture.dtype} of shape {picture.shape}; wanted uint8, uint16 or floats in "
                          "[0, 1], [H, W, C] with C from 1 to 4.")
     run = _function(network, variables, alpha)
@@ -44,13 +47,16 @@ def restore(network, variables, picture, alpha=None, *, tile=None, overlap=None,
     values = picture.astype(np.float32) / np.float32(levels)
     takes, scale = _channels_and_scale(run)
     images = _for_network(values[..., :colours], takes)
-    options = {"scale": scale, "multiple": multiple}
     if tile is None:
-        outputs = np.asarray(jax.jit(run)(images))
+        restored = jax.jit(run)
     else:
+        multiple = multiple or getattr(_plain(network), "multiple", 1)
+        options = {"scale": scale, "multiple": multiple}
         overlap = reach(run, channels=takes, **options) if overlap is None else overlap
-        # One image at a time: a grey network has three of a colour picture.
-        outputs = np.concatenate([tiled(run, image[None], tile=tile, overlap=overlap, **options) for image in images])
+        tile = -(-tile // multiple) * multiple
+        restored = lambda image: tiled(run, image, tile=tile, overlap=overlap, **options)
+    # One image at a time, as alpha is for one picture: a grey network has three of a colour one.
+    outputs = np.concatenate([restored(image[None]) for image in images])
     result = _from_network(outputs, takes, colours)
     if picture.shape[-1] > colours:
         through = values[None, ..., colours:]
@@ -60,7 +66,7 @@ def restore(network, variables, picture, alpha=None, *, tile=None, overlap=None,
     return np.floor(np.clip(result, 0, 1) * levels + 0.5).astype(picture.dtype)
 
 
-def restore_file(network, variables, source, target, alpha=None, *, tile=None, overlap=None, multiple=1):
+def restore_file(network, variables, source, target, alpha=None, *, tile=None, overlap=None, multiple=None):
     """Reads a picture, restores it and writes it: 16 bits stay 16 bits, transparency is carried over.
 
     Args:
@@ -75,13 +81,15 @@ def restore_file(network, variables, source, target, alpha=None, *, tile=None, o
 
 
 def _function(network, variables, alpha):
-    tuned = isinstance(network, (Tunable, DynamicNet))
-    if tuned and alpha is None:
-        raise ValueError(f"the network is a {type(network).__name__} and no alpha was given; wanted one, such as "
+    parameters = list(inspect.signature(type(network).__call__).parameters.values())[2:]
+    second = next((each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD
+                   and each.default is each.empty), None)
+    if second and alpha is None:
+        raise ValueError(f"the network is a {type(network).__name__} and no {second} was given; wanted one, such as "
                          f"{_example(network)}.")
     if alpha is None:
         return lambda images: network.apply(variables, images)
-    if not tuned:
+    if not second:
         raise ValueError(f"an alpha was given, but the network is a {type(network).__name__}, which has none; leave it "
                          "out.")
     return lambda images: network.apply(variables, images, alpha)
@@ -90,6 +98,13 @@ def _function(network, variables, alpha):
 def _example(network):
     names = getattr(network, "alpha", None)
     return dict.fromkeys(names, round(1 / len(names), 2)) if isinstance(names, tuple | list) else "0.5"
+
+
+def _plain(network):
+    """The network inside, where one is wrapped."""
+    while (inner := getattr(network, "net", None) or getattr(network, "main", None)) is not None:
+        network = inner
+    return network
 
 
 def _channels_and_scale(run):
@@ -104,7 +119,7 @@ def _channels_and_scale(run):
         if len(shape) == 4 and shape[-1] == channels and shape[1] == shape[2] and shape[1] % PROBE == 0:
             return channels, shape[1] // PROBE
         reasons.append(f"{channels} channels of {PROBE} x {PROBE} pixels give {shape}")
-    raise ValueError(f"the network does not give pictures for pictures ({'; '.join(reasons)}); wanted one that takes 3 "
+    raise ValueError(f"the network does not give pictures for pictures ({'; '.join(dict.fromkeys(reasons))}); wanted one that takes 3 "
                      "channels or 1 and gives as many, of as many pixels or a whole number of times as many.")
 
 

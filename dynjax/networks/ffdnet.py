@@ -26,6 +26,7 @@ class FFDNet(nn.Module):
     layers: int = 15
     channels: int = 1
     dtype: Any = None
+    multiple = 2   # tiles begin at multiples of it, for the blocks to hold the same pixels
 
     @nn.compact
     def __call__(self, x, sigma):

@@ -91,6 +91,11 @@ class NAFNet(nn.Module):
     train_size: tuple[int, int] = (256, 256)
     dtype: Any = None
 
+    @property
+    def multiple(self):
+        """Pixels of the input at whose multiples tiles begin, for the halvings to pair the same pixels."""
+        return 2 ** len(self.encoder_blocks)
+
     @nn.compact
     def __call__(self, x):
         x = check_images(x, "NAFNet", channels=self.channels)

@@ -63,14 +63,18 @@ class RRDBNet(nn.Module):
     in_channels: int | None = None
     dtype: Any = None
 
+    @property
+    def multiple(self):
+        """Pixels of the input at whose multiples tiles begin, for the blocks to hold the same pixels."""
+        return 4 // self.scale
+
     @nn.compact
     def __call__(self, x):
         x = check_images(x, "RRDBNet", channels=self.channels if self.in_channels is None else self.in_channels)
         if self.scale not in (1, 2, 4):
             raise ValueError(f"RRDBNet got scale={self.scale}; wanted 1, 2 or 4.")
         height, width = x.shape[1:3]
-        patch = 4 // self.scale
-        y = pixel_unshuffle(reflect(x, 0, -height % patch, 0, -width % patch), patch)
+        y = pixel_unshuffle(reflect(x, 0, -height % self.multiple, 0, -width % self.multiple), self.multiple)
         y = head = conv(y, self.features, 3, dtype=self.dtype, name="head")
         for index in range(self.blocks):
             y = RRDB(self.growth, self.dtype, name=f"RRDB_{index}")(y)

@@ -74,7 +74,9 @@ class SwinIR(nn.Module):
 
     Attributes:
       features: channels of the body. depths: blocks of each group. heads: of attention in each group.
-      window: side of a window. mlp_ratio: width of the dense layers between, as a multiple of the features.
+      window: side of a window. whole: sides are extended to multiples of this, a multiple of the window; None the
+        window. The authors' program keeps to the window it was asked for where it was built for smaller images.
+      mlp_ratio: width of the dense layers between, as a multiple of the features.
       scale: 1, 2, 3, 4 or 8. channels: of the images. image_range: factor on them inside.
       upsampler: how the result is made. upsampler_features: channels there.
       convolution: "1conv" or "3conv", what ends a group and the body.
@@ -107,7 +109,13 @@ class SwinIR(nn.Module):
     shifted: bool = True
     mask_small: bool = True
     drop_path: float = 0.1
+    whole: int | None = None
     dtype: Any = None
+
+    @property
+    def multiple(self):
+        """Pixels of the input at whose multiples tiles begin, for windows where the whole image has them."""
+        return self.whole or self.window
 
     @nn.compact
     def __call__(self, x, train=False):
@@ -115,7 +123,7 @@ class SwinIR(nn.Module):
         x = check_images(x, "SwinIR", channels=self.channels)
         self._check_fields()
         height, width = x.shape[1:3]
-        x = reflect(x, 0, -height % self.window, 0, -width % self.window)
+        x = reflect(x, 0, -height % self.multiple, 0, -width % self.multiple)
         mean = jnp.asarray(DIV2K_MEAN if self.channels == 3 else 0.0, result_type(x)).reshape(1, 1, 1, -1)
         x = (x - mean) * self.image_range
         first = self._conv(x, self.features, "conv_first")
@@ -176,6 +184,9 @@ class SwinIR(nn.Module):
         for name, known in (("upsampler", UPSAMPLERS), ("convolution", CONVOLUTIONS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"SwinIR got {name}={getattr(self, name)!r}; wanted one of {', '.join(known)}.")
+        if self.window < 1 or self.multiple % self.window:
+            raise ValueError(f"SwinIR got window={self.window} and whole={self.whole}; wanted 1 pixel or more, and a "
+                             "multiple of it.")
         if len(self.depths) != len(self.heads) or any(self.features % heads for heads in self.heads):
             raise ValueError(f"SwinIR got depths={self.depths} and heads={self.heads} for {self.features} features; "
                              "wanted one number of heads for every group, each dividing the features.")
