@@ -101,9 +101,15 @@ def test_terms_compare_with_the_aim_of_their_name():
 @pytest.mark.parametrize(("task", "options", "sentence"), [
     (Denoise, dict(sigma_255=(30, 5)), r"task.sigma_255 is \(30, 5\); wanted the lowest and the highest"),
     (Denoise, dict(preserve="all"), "task.preserve is 'all'; wanted one of scaled, fixed"),
-    (Denoise, dict(levels_255=()), "task.levels_255 is empty"),
+    (Denoise, dict(levels_255=()), r"task.levels_255 is \(\); wanted one level or more"),
+    (Denoise, dict(levels_255=(15.0, 15.0)), "each once"), (Denoise, dict(levels_255="high"), "numbers from 0"),
+    (Denoise, dict(levels_255=(15.0, -1.0)), "numbers from 0"), (Denoise, dict(sigma_255=("a", "b")), "numbers from 0"),
+    (Denoise, dict(delta=-3.0), r"task.delta is -3.0; wanted a number from 0 to 1\."),
+    (DenoiseDeblur, dict(levels=((15.0, -1.0),)), "numbers from 0"),
+    (DenoiseDeblur, dict(gamma=-1.0), r"task.gamma is -1.0; wanted a number from 0\."),
+    (DenoiseDeblur, dict(sharpen_std=-1.0), "task.sharpen_std is -1.0"),
     (DenoiseDeblur, dict(blur=(-1, 4)), r"task.blur is \(-1, 4\)"),
-    (DenoiseDeblur, dict(levels=(15.0,)), "task.levels is .* wanted pairs")])
+    (DenoiseDeblur, dict(levels=(15.0,)), r"task.levels is .* such as \(\(15.0, 2.0\)")])
 def test_settings_that_make_no_sense_are_told(task, options, sentence):
     with pytest.raises((ValueError, TypeError), match=sentence):
         task(**options)

@@ -57,12 +57,14 @@ def test_the_layout_has_a_column_for_every_set_and_point(tmp_path, capsys):
                     fixed=FIXED, metrics=["psnr_rgb"], progress=False)
     with (tmp_path / "layout.csv").open(newline="") as file:
         laid = list(csv.DictReader(file))
-    assert list(laid[0]) == ["metric", "method", "a 1.00", "a 0.50", "a 0.00", "b 1.00", "b 0.50", "b 0.00"]
-    assert [(row["metric"], row["method"]) for row in laid[:3]] == [
-        ("psnr_rgb", "half"), ("psnr_rgb", "tunable"), ("psnr_aim", "half")]
+    assert list(laid[0]) == ["metric", "method", "a 1.00", "a 0.50", "a 0.00", "a -",
+                             "b 1.00", "b 0.50", "b 0.00", "b -"]
+    assert [(row["metric"], row["method"]) for row in laid[:4]] == [
+        ("psnr_rgb", "half"), ("psnr_rgb", "unsaid"), ("psnr_rgb", "tunable"), ("psnr_aim", "half")]
+    assert laid[1]["a -"] != "" and laid[1]["a 0.50"] == ""       # of an alpha that nobody knows
     of_b = [row["psnr_rgb"] for row in rows if row["set"] == "b" and row["method"] == "tunable"
             and row["alpha_noise"] == 1]
-    assert len(of_b) == 4 and float(laid[1]["b 0.00"]) == pytest.approx(np.mean(of_b), rel=1e-6)
+    assert len(of_b) == 4 and float(laid[2]["b 0.00"]) == pytest.approx(np.mean(of_b), rel=1e-6)
     assert laid[0]["b 0.00"] == "" and laid[0]["b 0.50"] != ""
     text = (tmp_path / "table.md").read_text()
     assert text in capsys.readouterr().out
@@ -74,6 +76,36 @@ def test_the_layout_has_a_column_for_every_set_and_point(tmp_path, capsys):
 def test_points_that_are_on_no_line_keep_all_their_numbers():
     row = lambda a, b: {"image": "p", "method": "tunable", "alpha_a": a, "alpha_b": b, "psnr_rgb": 1.0}
     assert list(layout_rows([row(1.0, 0.0), row(1.0, 1.0)])[0]) == ["metric", "method", "1.00, 0.00", "1.00, 1.00"]
+    close = layout_rows([row(0.5, 0.5), row(0.495, 0.505), row(0.5025, 0.4975)])[0]
+    assert list(close) == ["metric", "method", "0.500", "0.495", "0.502"]         # as many digits as tell them apart
+
+
+def test_a_picture_is_counted_at_all_levels_or_at_none():
+    class Task(Denoise):
+        def evaluation_example(self, image, key=None):
+            if self.levels_255 == (25.0,) and image[0, 0, 0] == np.float32(1):
+                raise ValueError("too bright")
+            return super().evaluation_example(image, key)
+
+    task = Task(levels_255=(5.0, 25.0))
+    two = [("bright", np.ones((24, 24, 3), np.float32)), *pictures(1)]
+    found = measure(MODEL, VARIABLES, task, two, POINTS, metrics=["psnr_rgb"], progress=False)
+    assert found.left_out == ["bright"] and {row["image"] for row in found.rows} == {two[1][0]}
+
+
+def test_a_network_that_must_be_told_the_noise_is_told_it():
+    class Told(nn.Module):
+        @nn.compact
+        def __call__(self, x, sigma):
+            return x + self.param("zero", nn.initializers.zeros, ()) + sigma
+
+    found = measure(MODEL, VARIABLES, Denoise(levels_255=(51.0,)), pictures(1), POINTS, metrics=["psnr_rgb"],
+                    fixed={"told": (Told(), {"params": {"zero": jnp.zeros(())}}, None)}, keep=1, progress=False)
+    shift = found.kept[0].baselines["told"].astype(int) - found.kept[0].baselines["noisy"]
+    assert set(shift[found.kept[0].baselines["told"] < 255].ravel()) <= {50, 51, *range(51)} and shift.max() == 51
+    with pytest.raises(ValueError, match="a fixed network is called noisy, as another row is"):
+        measure(MODEL, VARIABLES, TASK, pictures(1), POINTS, metrics=["psnr_rgb"], progress=False,
+                fixed={"noisy": (Fade(), VARIABLES, None)})
 
 
 def test_unknown_metrics_are_told():

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import dynjax
-from dynjax.training.fixed_models import fixed_model
+from dynjax.training.fixed_models import fixed_model, fixed_models
 
 
 @pytest.fixture
@@ -33,9 +33,27 @@ def test_a_network_knows_the_one_alpha_it_was_trained_for(run):
     net, x = dynjax.networks.EDSR(features=4, blocks=1), np.zeros((1, 8, 8, 3), np.float32)
     for sampler, alpha in (("[[0.5, 0.5]]", [0.5, 0.5]), ("[[0, 1], [1, 0]]", None), ("simplex", None)):
         dynjax.save(run / "fixed.safetensors", net, net.init(jax.random.key(0), x),
-                    card={"sampling": {"sampler": sampler}})
+                    card={"sampling": {"sampler": sampler, "names": ["a", "b"]}})
         found = fixed_model(str(run / "fixed.safetensors")).alpha
         assert found is None if alpha is None else found.tolist() == alpha
+
+
+def test_an_alpha_of_other_names_is_none_of_ours(run):
+    net, x = dynjax.networks.EDSR(features=4, blocks=1), np.zeros((1, 8, 8, 3), np.float32)
+    dynjax.save(run / "listed.safetensors", net, net.init(jax.random.key(0), x),
+                card={"sampling": {"sampler": [[1.0, 0.0]], "names": ["a", "b"]}})
+    path = str(run / "listed.safetensors")
+    assert [each.alpha is None for each in fixed_models([path], alpha=("b", "a"))] == [True]
+    assert fixed_models([path], alpha=("a", "b"))[0].alpha.tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(("names", "said"), [
+    (["light/model.safetensors", "light"], "'light' the name 'light', which another row has; wanted a name of its own"),
+    (["tunable=light"], "the name 'tunable'")])
+def test_two_networks_of_one_name_are_told(run, monkeypatch, names, said):
+    monkeypatch.chdir(run)
+    with pytest.raises(ValueError, match=said):
+        fixed_models(names, taken=("tunable",))
 
 
 @pytest.mark.parametrize(("name", "said"), [

@@ -1,5 +1,6 @@
 """Pairs of noisy and clean pictures: two folders, SIDD's layout, through the pipeline and the task."""
 import importlib
+import os
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from dynjax.data import evaluation_images, open_source, training_batches
+from dynjax.data.pair_source import open_sidd
 from dynjax.tasks import DenoisePairs
 from dynjax.training import build, measure_run, train
 
@@ -62,8 +64,9 @@ def test_what_does_not_go_together_is_told(folders):
     with pytest.raises(ValueError, match=r"the noisy b has 10 x 20 pixels .* the clean b 24 x 20; wanted the same"):
         source.read(1)
     assert source[1].shape == (24, 20, 6) and source.skipped == 1                # the next one stands in
-    with pytest.raises(ValueError, match="names 3 folders; wanted NOISY:CLEAN"):
-        open_source("pairs:a:b:c")
+    for wrong, count in (("a:b:c", 3), (":b", 1)):
+        with pytest.raises(ValueError, match=f"names {count} folders; wanted NOISY:CLEAN"):
+            open_source(f"pairs:{wrong}")
 
 
 def test_sidd_as_it_is_distributed(tmp_path):
@@ -74,6 +77,10 @@ def test_sidd_as_it_is_distributed(tmp_path):
     source = open_source(f"sidd:{tmp_path}", split="train")
     assert source.names == ("0001_SRGB_010", "0002_SRGB_011")
     np.testing.assert_array_equal(source[0], np.concatenate([clean, noisy], -1))
+    twin = tmp_path / "Data" / "0003_x"                  # several scenes may have files of one name
+    for kind in ("GT", "NOISY"):
+        save(twin / f"0001_{kind}_SRGB_010.PNG", picture())
+    assert open_sidd(tmp_path).names == ("0001_x/0001_SRGB_010", "0002_SRGB_011", "0003_x/0001_SRGB_010")
     (tmp_path / "Data" / "0002_x" / "0002_GT_SRGB_011.PNG").unlink()
     with pytest.raises(ValueError, match=r"beside the noisy pictures there is no .*0002_GT_SRGB_011.PNG"):
         open_source(f"sidd:{tmp_path}")
@@ -125,7 +132,22 @@ def test_a_run_on_pairs_is_trained_and_measured(folders, capsys):
     assert train(config, folders / "run") == 0
     measure_run(config, workdir=folders / "run", metrics=["psnr_rgb"])
     # Brighter by 20 levels everywhere is 10 log10(255^2 / 400).
-    assert "| noisy   |                |             |    22.11 |" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "| noisy   |                |             |    22.11 |" in said
+    # What was not measured is not explained, and what an earlier evaluation left is not announced.
+    assert "PSNR (dB), higher" in said and "LPIPS" not in said and "SSIM" not in said
+    (folders / "run" / "evaluation" / "mine.txt").touch()
+    os.utime(folders / "run" / "evaluation" / "mine.txt", (1, 1))
+    measure_run(config, workdir=folders / "run", metrics=["psnr_rgb"])
+    assert "mine.txt" not in capsys.readouterr().out.rpartition("Written to")[2]
+    config.alpha.names = ("noise", "fidelity")
+    with pytest.raises(ValueError, match="tuned by fidelity, noise, the config by noise, fidelity; wanted the same"):
+        measure_run(config, workdir=folders / "run")
+    for flags, sentence in ((dict(objectives=True), "--objectives cannot be had: what the objectives compare with"),
+                            (dict(kernels=True, data="samples"), "--data belongs to an evaluation of"),
+                            (dict(grid=0), "--grid belongs to an evaluation of objectives")):
+        with pytest.raises(ValueError, match=sentence):
+            measure_run(config_of(folders), workdir=folders / "run", **flags)
 
 
 def test_a_source_of_the_other_kind_is_told(folders):

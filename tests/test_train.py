@@ -15,7 +15,7 @@ from PIL import Image
 
 import dynjax
 from configs.sr_tunable import get_config
-from dynjax.training import train
+from dynjax.training import build, train
 from dynjax.training.workdir import default_workdir
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -179,6 +179,19 @@ def test_mistakes_in_a_config_are_told(config, tmp_path, key, value, said):
         config.update_from_flattened_dict({key: value})
     with pytest.raises(ValueError, match=said):
         train(config, tmp_path)
+
+
+def test_other_pictures_of_the_same_kind_have_the_config_s_split(pictures):
+    experiment = build(get_config())
+    assert len(experiment.evaluation_source("samples")) == len(experiment.evaluation_source()) == 2
+    assert len(experiment.evaluation_source(f"folder:{pictures}")) == len(list(Path(pictures).iterdir()))
+
+
+def test_points_that_sum_to_one_are_measured_between_them(config):
+    config.alpha.sampler = "[[1.0, 0.0], [0.0, 1.0]]"
+    np.testing.assert_allclose(build(config).points(3), [[1, 0], [0.5, 0.5], [0, 1]])
+    config.alpha.sampler = "[[1.0, 0.0], [1.0, 1.0]]"
+    assert len(build(config).points(3)) == 9
 
 
 def test_default_folders():

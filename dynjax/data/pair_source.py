@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dynjax.data.picture_source import PictureSource, open_folder
+from dynjax.data.picture_source import PictureSource, open_folder, unique_names
 from dynjax.files.pictures import PictureError
 
 FOLDERS = ("noisy", "clean")
@@ -44,9 +44,9 @@ def open_pairs(place):
     folders = place.split(":")
     if len(folders) == 1:
         folders = [Path(place).expanduser() / name for name in FOLDERS]
-    if len(folders) != 2:
-        raise ValueError(f"the source pairs:{place} names {len(folders)} folders; wanted NOISY:CLEAN, or one folder "
-                         "with the folders noisy and clean in it.")
+    if len(folders) != 2 or not all(folders):
+        raise ValueError(f"the source pairs:{place} names {sum(map(bool, folders))} folders; wanted "
+                         "NOISY:CLEAN, or one folder with the folders noisy and clean in it.")
     noisy, clean = map(open_folder, folders)
     alone = sorted(set(noisy.names) ^ set(clean.names))
     if alone:
@@ -83,7 +83,7 @@ def open_sidd(place, *, split=None):
         raise ValueError(f"{folder} is not laid out as SIDD: " + (
             f"beside the noisy pictures there is no {missing[0]}" if missing else
             "there is no Data/<scene>/*_NOISY_SRGB_*.PNG") + "; wanted each noisy picture beside its *_GT_SRGB_*.PNG.")
-    names = [Path(path).stem.replace("_NOISY", "") for path in noisy]
+    names = unique_names([str(Path(path).relative_to(folder / "Data")).replace("_NOISY", "") for path in noisy])
     sources = []
     for paths in (noisy, clean):
         source = open_folder(folder / "Data")
@@ -121,7 +121,7 @@ def _mat(path, name):
         array = loadmat(path, variable_names=[name])[name]
     except Exception as error:   # damaged files raise almost anything; HDF5 ones NotImplementedError
         raise ValueError(f"{path} cannot be read as a MATLAB file with {name} ({type(error).__name__}: {error}); fetch "
-                         "it again") from error
+                         "it again, or save it with -v7 if it is of a newer kind.") from error
     if array.dtype != np.uint8:
         raise ValueError(f"{path} holds {array.dtype}; wanted uint8.")
     return array

@@ -3,7 +3,7 @@ import dataclasses
 
 import numpy as np
 
-from dynjax.evaluation.columns import HIGHER_IS_BETTER, alpha_of, metrics_of
+from dynjax.evaluation.columns import HIGHER_IS_BETTER, METHOD, alpha_of, metrics_of
 
 CHOOSABLE = ("l1", *HIGHER_IS_BETTER, "lpips_alex", "lpips_vgg", "niqe")
 
@@ -13,7 +13,8 @@ class Curves:
     """Metrics along one line of alpha.
 
     Attributes:
-      images: their N names. alphas: [A], rising; the number of all blocks, or the first of those that sum to one.
+      images: their N names, with the set before and the level behind where there are several.
+      alphas: [A], rising; the number of all blocks, or the first of those that sum to one.
       values: {metric: [N, A]}.
     """
     images: list
@@ -48,18 +49,19 @@ def metric_curves(rows):
     """The metrics of every picture along alpha.
 
     Args:
-      rows: as `measure` gives them; baselines are left out.
+      rows: as `measure` gives them; baselines and fixed networks are left out.
 
     Raises:
       ValueError: alpha is not a line, that is one number, the same for all blocks, or two that sum to one.
     """
-    points, tuned = {}, [row for row in rows if alpha_of(row)]
+    points, tuned = {}, [row for row in rows if row["method"] == METHOD]
     for row in tuned:
         numbers = list(alpha_of(row).values())
         if len(numbers) > 2 or (len(numbers) == 2 and abs(sum(numbers) - 1) > 1e-4):
             raise ValueError(f"metric_curves got the alphas {alpha_of(row)}; wanted one number, the same for all "
                              "blocks, or two that sum to one: there is no line along which the best could be told.")
-        points.setdefault(row["image"], {})[numbers[0]] = row
+        name = " ".join(row[part] for part in ("set", "image", "level") if part in row)
+        points.setdefault(name, {})[numbers[0]] = row
     alphas = sorted({alpha for found in points.values() for alpha in found})
     if len(alphas) < 2 or any(len(found) != len(alphas) for found in points.values()):
         raise ValueError(f"metric_curves got {len(alphas)} alphas; wanted 2 or more, the same for every picture.")

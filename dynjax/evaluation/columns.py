@@ -9,6 +9,7 @@ DECIMALS = {"psnr_rgb": 2, "psnr_y": 2, "psnr_aim": 2, "niqe": 2, "sharpness": 3
 OTHER_DECIMALS = 4
 HIGHER_IS_BETTER = ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y")
 ALPHA = "alpha_"
+METHOD = "tunable"   # among the methods of a table, the network that is measured
 ALL_BLOCKS = "all blocks"
 
 

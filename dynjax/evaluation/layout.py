@@ -1,17 +1,16 @@
 """The means as papers print them: a row for every method, columns for every set and point of alpha."""
-from dynjax.evaluation.columns import TITLES, alpha_of, metrics_of, value_text
-from dynjax.evaluation.measure import METHOD
+from dynjax.evaluation.columns import METHOD, TITLES, alpha_of, metrics_of, value_text
 from dynjax.evaluation.tables import aligned, mean_rows
 
 
-def layout_rows(rows):
+def layout_rows(rows, fixed=()):
     """One dict for every metric and method: "metric", "method", then "<set> <alpha>" for every set and point, None
-    where a method was not measured there; without the baselines, which have no alpha.
+    where a method was not measured there; without the baselines. Fixed networks of no known alpha have a column "-".
 
     Args:
-      rows: as `measure` gives them, with "set" where there are several.
+      rows: as `measure` gives them, with "set" where there are several. fixed: names of the fixed networks.
     """
-    tuned = [row for row in rows if alpha_of(row)]
+    tuned = [row for row in rows if alpha_of(row) or row["method"] in fixed]
     means, point = mean_rows(tuned, also=("set",)), _points(tuned)
     column = lambda row: " ".join(filter(None, (row.get("set"), point(row))))
     # The tuned network's order: a fixed one has a single point.
@@ -54,4 +53,9 @@ def _points(rows):
     """f(row) -> its point of alpha, short: the first number alone where all are two that sum to one."""
     points = [list(alpha_of(row).values()) for row in rows]
     on_a_line = all(not point or (len(point) == 2 and abs(sum(point) - 1) < 1e-4) for point in points)
-    return lambda row: ", ".join(f"{number:.2f}" for number in list(alpha_of(row).values())[:1 if on_a_line else None])
+    shown = {tuple(point[:1 if on_a_line else None]) for point in points}
+    texts = lambda point, digits: tuple(f"{number:.{digits}f}" for number in point)
+    # As many digits as tell the points apart.
+    digits = next((d for d in (2, 3, 4, 5) if len({texts(point, d) for point in shown}) == len(shown)), 6)
+    return lambda row: ", ".join(
+        texts(list(alpha_of(row).values())[:1 if on_a_line else None], digits)) or "-"

@@ -1,6 +1,7 @@
 """Measures a tunable model: every picture at every point of alpha, beside the task's untrained baselines."""
 import dataclasses
 import functools
+import inspect
 import logging
 import math
 import operator
@@ -9,14 +10,13 @@ import sys
 import jax
 import numpy as np
 
-from dynjax.evaluation.columns import ALPHA, alpha_names, in_words, metrics_of, point_text
+from dynjax.evaluation.columns import ALPHA, METHOD, alpha_names, in_words, metrics_of, point_text
 from dynjax.evaluation.quality import check_metrics, check_statistics, quality
 from dynjax.evaluation.sizes import EXACT_SIZES, FewSizes
 from dynjax.metrics import psnr
 from dynjax.tunable import grid
 
 log = logging.getLogger("dynjax.evaluation")
-METHOD = "tunable"
 
 
 @dataclasses.dataclass
@@ -94,6 +94,7 @@ def measure(tunable, variables, task, images, alphas, *, fixed=None, metrics=Non
     found, sizes = Measurement([], [], [], []), FewSizes(exact_sizes)
     reason = "there were none"
     for index, (name, image) in enumerate(measuring_bar(images, progress)):
+        rows = []   # counted when the picture could be used at every level
         for level, variant in task.variants().items():
             try:
                 example = variant.evaluation_example(image, jax.random.fold_in(jax.random.key(seed), index))
@@ -110,13 +111,15 @@ def measure(tunable, variables, task, images, alphas, *, fixed=None, metrics=Non
             results = [result for *_, result in answers]
             values = quality(results, example["target"], border=task.border, name=name,
                              niqe_statistics=niqe_statistics, wanted=wanted, view=task.loss_view)
-            rows = [{"image": name, **({"level": level} if level else {}), "method": method,
+            level_rows = [{"image": name, **({"level": level} if level else {}), "method": method,
                      **{ALPHA + key: point.get(key) for key in names}, **measured,
                      **_by_the_task(variant, result, example, point)}
                     for (method, point, result), measured in zip(answers, values, strict=True)]
-            found.rows.extend(rows)
+            rows.extend(level_rows)
             if len(found.kept) < keep and (not found.kept or found.kept[-1].name != name):
-                found.kept.append(_kept(name, rows, variant, example, answers))
+                found.kept.append(_kept(name, level_rows, variant, example, answers))
+        else:
+            found.rows.extend(rows)
     if not found.rows:
         raise ValueError(f"measure got no picture that can be used: {reason}. Give other pictures, such as "
                          "--data folder:PATH.")
@@ -133,8 +136,11 @@ def _answers(tunable, variables, task, fixed, name, image, example, alphas, name
     answer = lambda output: np.asarray(task.answer(output[None], batch))[0]
     by_name = lambda alpha: {} if alpha is None else dict(zip(names, map(float, alpha), strict=True))
     answers = [(method, {}, picture) for method, picture in task.baselines(example).items()]
+    if taken := set(fixed) & {METHOD, *(method for method, *_ in answers)}:
+        raise ValueError(f"a fixed network is called {', '.join(sorted(taken))}, as another row is; wanted a name "
+                         "of its own.")
     for method, (net, weights, alpha) in fixed.items():
-        output = _output_of(net, weights, image)
+        output = _output_of(net, weights, image, _second(net, method, example))
         _check_outputs(output[None], [method], name, image, example["target"], task)
         answers.append((method, by_name(alpha), answer(_cut(output, example["target"]))))
     outputs = np.asarray(grid(tunable, variables, image[None], alphas, chunk=chunk), np.float32)[:, 0]
@@ -144,13 +150,25 @@ def _answers(tunable, variables, task, fixed, name, image, example, alphas, name
                       for alpha, output in zip(alphas, outputs, strict=True)]
 
 
-def _output_of(net, variables, image):
-    return np.asarray(_apply(net, variables, image[None]), np.float32)[0]
+def _second(net, method, example):
+    """What a network must be told besides the picture: FFDNet the noise level."""
+    wanted = [each.name for each in list(inspect.signature(type(net).__call__).parameters.values())[2:]
+              if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD]
+    if not wanted:
+        return ()
+    if wanted != ["sigma"] or "sigma" not in example:
+        raise ValueError(f"the network {method} must be given {', '.join(wanted)} besides the picture, which the task "
+                         "does not know; wanted one that needs the picture alone, or a task of one noise level.")
+    return (np.float32(example["sigma"]),)
+
+
+def _output_of(net, variables, image, second):
+    return np.asarray(_apply(net, variables, image[None], *second), np.float32)[0]
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _apply(net, variables, x):
-    return net.apply(variables, x)
+def _apply(net, variables, *inputs):
+    return net.apply(variables, *inputs)
 
 
 def _by_the_task(task, result, example, point):
@@ -173,7 +191,7 @@ def _check_outputs(outputs, labels, name, image, target, task):
     """Refuses outputs [A, H, W, C] of another size than the target's, before it was padded, or that are not finite."""
     wanted = (image.shape[0] * task.upscale, image.shape[1] * task.upscale, target.shape[2])
     if outputs.shape[1:] != wanted:
-        raise ValueError(f"the network makes {outputs.shape[1:]} of {image.shape}, the input of {name}; wanted "
+        raise ValueError(f"{labels[0]} makes {outputs.shape[1:]} of {image.shape}, the input of {name}; wanted "
                          f"{wanted}: the network's scale and channels must be the task's.")
     for label, output in zip(labels, _cut(outputs, target), strict=True):
         if not np.isfinite(output).all():

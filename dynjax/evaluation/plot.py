@@ -1,8 +1,7 @@
 """The perception-distortion plot: PSNR against LPIPS, one curve over alpha."""
 import math
 
-from dynjax.evaluation.columns import TITLES, alpha_of
-from dynjax.evaluation.measure import METHOD
+from dynjax.evaluation.columns import METHOD, TITLES, alpha_of
 
 NETWORKS = ("lpips_alex", "lpips_vgg")
 MOST_LABELS = 7

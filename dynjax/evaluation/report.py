@@ -13,6 +13,7 @@ from dynjax.evaluation.tables import conventions, format_table, mean_rows, write
 from dynjax.files import write_atomically
 
 PLOTTED = {"psnr_rgb", "lpips_alex", "lpips_vgg"}
+SOMETIMES = ("choice.csv", "choice.png", "layout.csv", "layout.md", "plot.png", "sheet.png")
 
 
 def evaluate(tunable, variables, task, images, *, alphas, out, fixed=None, metrics=None, niqe_statistics=None, seed=0,
@@ -49,6 +50,8 @@ def evaluate(tunable, variables, task, images, *, alphas, out, fixed=None, metri
         found.rows.extend({**({"set": name} if name else {}), **row} for row in part.rows)
         for field in ("kept", "left_out", "padded"):
             getattr(found, field).extend(getattr(part, field))
+    for name in SOMETIMES:   # an earlier evaluation's are not to stand beside this one's
+        (out / name).unlink(missing_ok=True)
     means = mean_rows(found.rows)
     header = conventions(found.rows, border=task.border, padded=found.padded, left_out=found.left_out,
                          judged=task.judged)
@@ -58,7 +61,7 @@ def evaluate(tunable, variables, task, images, *, alphas, out, fixed=None, metri
     if "level" in found.rows[0]:
         table += "\n" + level_table(found.rows, metrics_of(found.rows)[0])
     if fixed or "level" in found.rows[0] or "set" in found.rows[0]:
-        laid = layout_rows(found.rows)
+        laid = layout_rows(found.rows, fixed or ())
         table += "\n" + layout_table(laid)
         write_csv(laid, out / "layout.csv")
         write_atomically(out / "layout.md", layout_table(laid).encode())

@@ -46,18 +46,21 @@ def conventions(rows, *, border, padded=(), left_out=(), judged=""):
       judged: what PSNR and SSIM look at, in words, where it is not the whole picture.
     """
     metrics = metrics_of(rows)
-    on_y = " and on Y of BT.601 (16 to 235)" if "psnr_y" in metrics else ""
+    on_y = " and on Y of BT.601 (16 to 235)" if {"psnr_y", "ssim_y"} & set(metrics) else ""
     region = f" of {judged}" if judged else ""
     pictures = len({_picture(row) for row in rows})
     all_pictures = in_words(pictures)
     several = "the values of one picture" if pictures == 1 else f"means of the values of each of {pictures} pictures"
     levels = len({row.get("level") for row in rows})
     each = f" at each of {levels} levels" if levels > 1 else ""
+    psnr, ssim = (any(metric.startswith(kind) for metric in metrics) for kind in ("psnr_", "ssim_"))
+    named = " and ".join(["PSNR (dB)"] * psnr + ["SSIM"] * ssim)
+    lpips = " and with ".join(["AlexNet"] * ("lpips_alex" in metrics) + ["VGG16"] * ("lpips_vgg" in metrics))
     lines = [
         f"The numbers are {several}{each}; grid.csv has every picture.",
-        f"PSNR (dB) and SSIM, higher is better{region and ','}{region}: results rounded to 8 bits, {border} pixels cut "
-        f"off every side; on RGB (SSIM: mean of the three channels){on_y}.",
-        "LPIPS 0.1 with AlexNet and with VGG16, lower is better: whole pictures, rounded to 8 bits.",
+        *([f"{named}, higher is better{region and ','}{region}: results rounded to 8 bits, {border} pixels cut off "
+           f"every side; on RGB{' (SSIM: mean of the three channels)' if ssim else ''}{on_y}."] if named else []),
+        *([f"LPIPS 0.1 with {lpips}, lower is better: whole pictures, rounded to 8 bits."] if lpips else []),
         "NIQE, lower is better: on Y, whole pictures, rounded to 8 bits." if "niqe" in rows[0] else
         "There is no NIQE: it needs a file of pristine statistics (niqe_pris_params.npz); name one with --niqe.",
     ]

@@ -119,8 +119,9 @@ def _channels_and_scale(run):
         if len(shape) == 4 and shape[-1] == channels and shape[1] == shape[2] and shape[1] % PROBE == 0:
             return channels, shape[1] // PROBE
         reasons.append(f"{channels} channels of {PROBE} x {PROBE} pixels give {shape}")
-    raise ValueError(f"the network does not give pictures for pictures ({'; '.join(dict.fromkeys(reasons))}); wanted one that takes 3 "
-                     "channels or 1 and gives as many, of as many pixels or a whole number of times as many.")
+    said = "; ".join(dict.fromkeys(reasons))
+    raise ValueError(f"the network does not give pictures for pictures ({said}); wanted one that takes 3 channels or 1 "
+                     "and gives as many, of as many pixels or a whole number of times as many.")
 
 
 def _for_network(values, takes):

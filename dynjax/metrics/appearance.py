@@ -86,18 +86,17 @@ def texture_length(a):
     deviation), for that is the picture and not its texture.
 
     Args:
-      a: floats in [0, 1], [B, H, W, C] with C = 3 or 1, sides of 32 pixels or more.
+      a: floats in [0, 1], [B, H, W, C] with C = 3 or 1.
 
     Returns:
-      numpy float64, [B]; NaN for flat pictures.
+      numpy float64, [B]; NaN for flat pictures and for sides below 32 pixels.
 
     Raises:
-      ValueError: no floats [B, H, W, C], or smaller pictures.
+      ValueError: no floats [B, H, W, C].
     """
     y, _ = prepare("texture_length", _clip(a), _clip(a), **_PLAIN)
     if min(y.shape[1:3]) < SMALLEST_TEXTURE:
-        raise ValueError(f"texture_length got pictures of {y.shape[1]} x {y.shape[2]}; wanted sides of "
-                         f"{SMALLEST_TEXTURE} or more.")
+        return np.full(len(y), np.nan)
     y = y[..., 0] / 255
     return np.array([_length(picture) for picture in y - _blur(y, COARSEST)])
 

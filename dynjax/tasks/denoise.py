@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.data.degradations import add_gaussian_noise
+from dynjax.tasks.checks import check_levels, check_range
 from dynjax.tasks.noise_kept import NoiseKept
 
 
@@ -29,8 +30,7 @@ class Denoise(NoiseKept):
     def __post_init__(self):
         super().__post_init__()
         check_range("sigma_255", self.sigma_255)
-        if not len(self.levels_255):
-            raise ValueError("task.levels_255 is empty; wanted one level of noise or more, such as (15.0, 25.0).")
+        check_levels("levels_255", self.levels_255, (15.0, 25.0))
 
     def example(self, images, keys):
         """Clean [B, H, W, C] to {"input": noisy, "target": clean}."""
@@ -47,13 +47,8 @@ class Denoise(NoiseKept):
         clean = np.asarray(image, np.float32)
         noise = np.random.RandomState(self.noise_seed).normal(0, self.levels_255[0] / 255, clean.shape)
         noisy = (clean + noise).astype(np.float32)
-        return {"input": np.clip(noisy, 0, 1) if self.clip else noisy, "target": clean}
-
-
-def check_range(name, ends):
-    """Refuses what is no range of numbers from 0."""
-    if len(ends) != 2 or not 0 <= ends[0] <= ends[1]:
-        raise ValueError(f"task.{name} is {tuple(ends)}; wanted the lowest and the highest, from 0.")
+        return {"input": np.clip(noisy, 0, 1) if self.clip else noisy, "target": clean,
+                "sigma": self.levels_255[0] / 255}
 
 
 def split_keys(keys, count=2):

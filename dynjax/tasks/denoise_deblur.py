@@ -6,7 +6,8 @@ import numpy as np
 
 from dynjax.data.degradations import add_gaussian_noise
 from dynjax.image.blur import gaussian_blur
-from dynjax.tasks.denoise import check_range, drawn, split_keys
+from dynjax.tasks.checks import check_levels, check_range, check_share
+from dynjax.tasks.denoise import drawn, split_keys
 from dynjax.tasks.noise_kept import share_of
 from dynjax.tasks.task import Task
 
@@ -40,13 +41,17 @@ class DenoiseDeblur(Task):
     clip: bool = False
     noise_seed: int = 0
     has_aim = True
+    alpha_names = ("denoise", "sharpen")
 
     def __post_init__(self):
         check_range("sigma_255", self.sigma_255)
         check_range("blur", self.blur)
-        if not len(self.levels) or any(np.shape(level) != (2,) for level in self.levels):
-            raise ValueError(f"task.levels is {self.levels}; wanted pairs of noise (0 to 255) and blur (pixels), such "
-                             "as ((15.0, 2.0),).")
+        check_levels("levels", self.levels, ((15.0, 2.0), (25.0, 2.0)))
+        check_share("delta", self.delta)
+        check_share("gamma", self.gamma, np.inf)
+        if not self.sharpen_std > 0 or self.sharpen_support < 3:
+            raise ValueError(f"task.sharpen_std is {self.sharpen_std} and task.sharpen_support {self.sharpen_support}; "
+                             "wanted more than 0 pixels, and 3 or more.")
 
     def example(self, images, keys):
         """Clean [B, H, W, C] to {"input": blurred and noisy, "target": clean, "noise": what noise was added}."""
@@ -72,7 +77,7 @@ class DenoiseDeblur(Task):
         noise = np.random.RandomState(self.noise_seed).normal(0, sigma / 255, clean.shape)
         noisy = (blurred + noise).astype(np.float32)
         noisy = np.clip(noisy, 0, 1) if self.clip else noisy
-        return {"input": noisy, "target": clean, "noise": noisy - blurred}
+        return {"input": noisy, "target": clean, "noise": noisy - blurred, "sigma": sigma / 255}
 
     def aim(self, example, alpha):
         """The aim of training at this alpha, for one example without a batch axis."""

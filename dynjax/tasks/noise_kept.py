@@ -4,6 +4,7 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 
+from dynjax.tasks.checks import check_share
 from dynjax.tasks.task import Task
 
 PRESERVED = ("scaled", "fixed")
@@ -25,6 +26,7 @@ class NoiseKept(Task):
     def __post_init__(self):
         if self.preserve not in PRESERVED:
             raise ValueError(f"task.preserve is {self.preserve!r}; wanted one of {', '.join(PRESERVED)}.")
+        check_share("delta", self.delta)
 
     def aims(self, example, alpha):
         """{"preserved": y + delta w (z - y)} where alpha has "noise", [B]."""

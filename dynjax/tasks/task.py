@@ -12,6 +12,7 @@ class Task:
       metrics: what answers are measured by, names of dynjax.evaluation.quality. judged: what PSNR and the like look at,
         in words where it is not the whole picture; `loss_view` cuts it out.
       has_aim: whether what an answer should be depends on alpha; see `aim`.
+      alpha_names: the names of alpha that aims need; empty where any will do.
       has_target: whether there is one right answer, so that PSNR and its like mean something.
       generates: whether pictures come from noise alone, so that evaluation needs no pictures.
     """
@@ -22,6 +23,7 @@ class Task:
     metrics = ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg")
     judged = ""
     has_aim = False
+    alpha_names = ()
     has_target = True
     generates = False
 

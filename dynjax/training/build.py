@@ -55,13 +55,17 @@ def _phase(config, model):
         value = functools.reduce(getattr, key.split("."), config)
         if value < 1:
             raise ValueError(f"{key} is {value}; wanted 1 or more.")
+    task = _construct(TASKS, config.task, "task")
+    if "tunable" in config and task.alpha_names and set(config.alpha.names) != set(task.alpha_names):
+        raise ValueError(f"alpha.names is {', '.join(config.alpha.names)}; wanted {' and '.join(task.alpha_names)}, "
+                         f"which the task {config.task.name} turns.")
     options = _tunable_options(config, model) if "tunable" in config else _dynamic_options(config, model)
     critic, critic_rate = _critic(config)
     if critic is not None and options["objectives"].adversarial is None:
         raise ValueError(f"critic.name is {config.critic.name} but no objective has an adversarial term; wanted both "
                          "or neither.")
     return Phase(
-        task=_construct(TASKS, config.task, "task"), name=config.get("phase", ""), steps=config.steps,
+        task=task, name=config.get("phase", ""), steps=config.steps,
         optimizer=_optimizer(config, config.optimizer.learning_rate), average_decay=config.average_decay,
         critic=critic, critic_optimizer=_optimizer(config, critic_rate), **options)
 

@@ -1,4 +1,5 @@
 """What a config describes, as objects: model, task, phases, pictures."""
+import ast
 import dataclasses
 import itertools
 from collections.abc import Mapping
@@ -55,8 +56,11 @@ class Experiment:
         settings = self.config.evaluation
         if not spec:
             return _fitting(self.task, open_source(**_pictures(settings)))
-        return _fitting(self.task, open_source(spec, split=settings.get("split") if spec.startswith("sidd:") else None,
-                                               crop=settings.get("crop"), size=settings.get("size")))
+        # Another place of the same kind of source has the same splits: that of training is not to be measured on.
+        kind = lambda text: text.partition(":")[0]
+        split = settings.get("split") if kind(spec) == kind(settings.source) else None
+        given = {"split": split, "crop": settings.get("crop"), "size": settings.get("size")}
+        return _fitting(self.task, open_source(spec, **{name: value for name, value in given.items() if value}))
 
     def example_input(self):
         """What the network sees of one grey picture of the training size."""
@@ -78,7 +82,7 @@ class Experiment:
         Along each edge for a tunable network; the same number for all blocks, over evaluation.range, for a dynamic one.
         """
         if isinstance(self.model, Tunable):
-            return alpha_points(self.model.alpha, count, simplex=self.config.alpha.sampler == "simplex")
+            return alpha_points(self.model.alpha, count, simplex=_on_simplex(self.config.alpha.sampler))
         if not hasattr(self.model, "before"):
             return None
         if count < 2:
@@ -92,6 +96,17 @@ class Experiment:
         if isinstance(self.model, Tunable):
             return ", ".join(f"{name} {value:.2f}" for name, value in zip(self.model.alpha, alpha, strict=True))
         return f"alpha {alpha[0]:.2f}" if len(set(map(float, alpha))) == 1 else ", ".join(f"{a:.2f}" for a in alpha)
+
+
+def _on_simplex(sampler):
+    """Whether all that a sampler draws sums to one: by its name, or as points do that were given one by one."""
+    if sampler == "simplex":
+        return True
+    try:
+        points = np.asarray(ast.literal_eval(sampler) if isinstance(sampler, str) else sampler, np.float32)
+    except (TypeError, ValueError, SyntaxError):   # another sampler's name
+        return False
+    return points.ndim == 2 and bool(np.allclose(points.sum(1), 1, atol=1e-4))
 
 
 def _fitting(task, source):

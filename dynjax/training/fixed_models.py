@@ -14,11 +14,30 @@ from dynjax.tunable import Tunable
 
 @dataclasses.dataclass(frozen=True)
 class FixedModel:
-    """An ordinary network and, where its file says it, the one point of alpha [P] that it was trained for."""
+    """An ordinary network and, where its file says it, the one point of alpha [P] that it was trained for, by names."""
     name: str
     net: nn.Module
     variables: Mapping
     alpha: np.ndarray | None
+    names: tuple[str, ...]
+
+
+def fixed_models(texts, *, alpha=(), taken=()):
+    """Those that --fixed names.
+
+    Args:
+      texts: PATH or NAME=PATH each. alpha: the names of what the tuned network is tuned by; a point that a fixed one
+        was trained at counts where it has the same. taken: names that something else in the tables has.
+
+    Raises:
+      ValueError: as `fixed_model`; two of one name, or a name that is taken.
+    """
+    models = [fixed_model(text) for text in texts]
+    for index, each in enumerate(models):
+        if each.name in taken or each.name in [other.name for other in models[:index]]:
+            raise ValueError(f"--fixed gives {texts[index]!r} the name {each.name!r}, which another row has; wanted a "
+                             "name of its own, as NAME=PATH.")
+    return [each if each.names == tuple(alpha) else dataclasses.replace(each, alpha=None) for each in models]
 
 
 def fixed_model(text):
@@ -40,13 +59,14 @@ def fixed_model(text):
         raise ValueError(f"{path} holds a {type(net).__name__}; wanted an ordinary network to compare with, such as "
                          "the preset fixed makes, or a baked one.")
     name = name or (path.parent.name if path.stem == "model" else path.stem)
-    return FixedModel(name, net, variables, _trained_at(models.load_card(path)))
+    return FixedModel(name, net, variables, *_trained_at(models.load_card(path)))
 
 
 def _trained_at(card):
-    """The point of alpha in the card of a file that train.py wrote for a single one."""
+    """(the point of alpha, its names) in the card of a file that train.py wrote for a single one."""
     try:
-        points = np.asarray(ast.literal_eval(card["sampling"]["sampler"]), np.float32)
+        sampler, names = card["sampling"]["sampler"], tuple(card["sampling"]["names"])
+        points = np.asarray(ast.literal_eval(sampler) if isinstance(sampler, str) else sampler, np.float32)
     except (KeyError, TypeError, ValueError, SyntaxError):
-        return None
-    return points[0] if points.ndim == 2 and len(points) == 1 else None
+        return None, ()
+    return (points[0], names) if points.shape == (1, len(names)) else (None, names)

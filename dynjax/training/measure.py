@@ -1,20 +1,22 @@
 """Measuring a trained run: from a config and flags to the tables and pictures of dynjax.evaluation."""
 import re
+import time
 from pathlib import Path
 
 from dynjax import evaluation, models
 from dynjax.data import evaluation_images
 from dynjax.dynamic import DynamicNet
+from dynjax.evaluation.columns import METHOD
 from dynjax.training.build import build
-from dynjax.training.fixed_models import fixed_model
+from dynjax.training.fixed_models import fixed_models
 from dynjax.training.measure_attributes import measure_attributes_of
 from dynjax.training.measure_objectives import measure_objectives_of, points_of_curve
 from dynjax.training.workdir import default_workdir
 from dynjax.tunable import Tunable
 
 # What may be said beside each kind of evaluation.
-FLAGS = {"kernels": (), "appearance": (), "attributes": (), "objectives": ("grid", "fixed"),
-         "targets": ("fixed", "niqe", "metrics")}
+FLAGS = {"kernels": (), "appearance": ("data",), "attributes": ("data",), "objectives": ("data", "grid", "fixed"),
+         "targets": ("data", "fixed", "niqe", "metrics")}
 
 
 def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out=None, niqe=None, objectives=False,
@@ -38,7 +40,7 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     Raises:
       ValueError: the model file is missing or has no alpha, no pictures, and what else a user can put right.
     """
-    workdir = Path(workdir or default_workdir(config))
+    workdir, begun = Path(workdir or default_workdir(config)), time.time_ns()
     path = Path(model or workdir / "model.safetensors")
     if not path.exists():
         raise ValueError(f"there is no model {path}; train one with train.py and the same --config, or name one with "
@@ -47,10 +49,14 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     net, variables = models.load(path)
     wanted = DynamicNet if isinstance(experiment.model, DynamicNet) else Tunable
     if not isinstance(net, wanted):
-        raise ValueError(f"{path} holds a {type(net).__name__}; wanted a {wanted.__name__}, as train.py saves for this "
-                         "config.")
+        raise ValueError(f"{path} holds a {type(net).__name__}, which alpha does not tune; wanted a {wanted.__name__}. "
+                         "An ordinary network is measured beside one, by --fixed.")
+    if isinstance(net, Tunable) and tuple(net.alpha) != tuple(config.alpha.names):
+        raise ValueError(f"{path} is tuned by {', '.join(net.alpha)}, the config by {', '.join(config.alpha.names)}; "
+                         "wanted the same: give the config that the model was trained with.")
     kind = _kind(experiment.task, objectives=objectives, appearance=appearance, kernels=kernels)
-    _check_flags(kind, net, {"grid": grid, "fixed": fixed, "niqe": niqe, "metrics": metrics})
+    _check_flags(kind, net, {"grid": grid, "fixed": fixed or None, "niqe": niqe, "metrics": metrics or None,
+                             "data": data or None})
     count = config.evaluation.alphas if alphas is None else alphas
     out, sets = Path(out or workdir / "evaluation"), _sets(data)
     if len(sets) > 1 and kind != "targets":
@@ -69,22 +75,24 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
         source = experiment.evaluation_source(first)
         measure_objectives_of(experiment, net, variables, source, alphas=count, out=out, grid=grid, fixed=fixed)
     else:
-        points = (evaluation.alpha_points(net.alpha, count, simplex=config.alpha.sampler == "simplex")
-                  if isinstance(net, Tunable) else experiment.points(count))
         images = {name: evaluation_images(experiment.evaluation_source(spec)) for name, spec in sets.items()}
-        others = {each.name: (each.net, each.variables, each.alpha) for each in map(fixed_model, fixed)}
-        evaluation.evaluate(net, variables, experiment.task, images, alphas=points, out=out, fixed=others,
-                            metrics=metrics or None, niqe_statistics=niqe,
-                            choose=tuple(config.evaluation.get("choose", ())))
-    print(f"Written to {out}: {', '.join(sorted(path.name for path in out.iterdir()))}.")
+        others = {each.name: (each.net, each.variables, each.alpha)
+                  for each in fixed_models(fixed, alpha=getattr(net, "alpha", ()), taken=(METHOD,))}
+        choose = [metric for metric in config.evaluation.get("choose", ()) if not metrics or metric in metrics]
+        evaluation.evaluate(net, variables, experiment.task, images, alphas=experiment.points(count), out=out,
+                            fixed=others, metrics=metrics or None, niqe_statistics=niqe, choose=tuple(choose))
+    written = [path.name for path in out.iterdir() if path.stat().st_mtime_ns >= begun]
+    print(f"Written to {out}: {', '.join(sorted(written))}.")
 
 
 def _kind(task, **asked):
     """What is measured: what one flag asks for, else what the task has."""
     kinds = [name for name, value in asked.items() if value]
-    if len(kinds) > 1 or (kinds and task.generates):
-        able = "a task that makes pictures from noise is measured by their attributes alone" if task.generates else (
-            "each is an evaluation of its own")
+    able = ("each is an evaluation of its own" if len(kinds) > 1 else
+            "a task that makes pictures from noise is measured by their attributes alone" if kinds and task.generates
+            else "what the objectives compare with follows alpha here, so that there is no one plane for all of alpha"
+            if kinds == ["objectives"] and task.has_aim else "")
+    if able:
         raise ValueError(f"{' and '.join(f'--{name}' for name in kinds)} cannot be had: {able}. Leave "
                          f"{'it' if len(kinds) == 1 else 'all but one'} out.")
     return kinds[0] if kinds else "attributes" if task.generates else "targets" if task.has_target else "objectives"
@@ -97,7 +105,7 @@ def _check_flags(kind, net, given):
         raise ValueError(f"--{kind} looks at a {wanted.__name__}, and the model is a {type(net).__name__}; wanted a "
                          "config of one.")
     for name, value in given.items():
-        if value and name not in FLAGS[kind]:
+        if value is not None and name not in FLAGS[kind]:
             kinds = [other for other, names in FLAGS.items() if name in names]
             raise ValueError(f"--{name} belongs to an evaluation of {' or '.join(kinds)}, and this one is of {kind}. "
                              f"Leave it out{', or add --objectives' if kinds == ['objectives'] else ''}.")

@@ -7,7 +7,7 @@ from dynjax import evaluation
 from dynjax.data import evaluation_images
 from dynjax.dynamic import DynamicNet
 from dynjax.objectives import build_multi_loss
-from dynjax.training.fixed_models import fixed_model
+from dynjax.training.fixed_models import fixed_models
 from dynjax.tunable import Tunable
 
 
@@ -26,7 +26,7 @@ def measure_objectives_of(experiment, net, variables, source, *, alphas, out, gr
     settings = experiment.config.evaluation
     points, labels, trained = points_of_curve(experiment, net, alphas)
     ends = (points[0], points[-1]) if isinstance(net, Tunable) else trained
-    others = {each.name: (each.net, each.variables) for each in map(fixed_model, fixed)}
+    others = {each.name: (each.net, each.variables) for each in fixed_models(fixed, taken=("input",))}
     blends = {"blend of the ends": ends}
     if others:
         last = list(others)[-1]

@@ -22,7 +22,8 @@ def _swinir(img_size=64, patch_size=1, in_chans=3, embed_dim=96, depths=(6, 6, 6
     window = min(window_size, *size)
     return SwinIR(
         features=embed_dim, depths=tuple(depths), heads=tuple(num_heads), window=window,
-        whole=window_size if window < window_size else None, mlp_ratio=mlp_ratio, scale=upscale if upsampler else 1, channels=in_chans, image_range=img_range,
+        whole=window_size if window < window_size else None, mlp_ratio=mlp_ratio,
+        scale=upscale if upsampler else 1, channels=in_chans, image_range=img_range,
         upsampler=upsampler or "none", upsampler_features=num_feat, convolution=resi_connection, qkv_bias=qkv_bias,
         qk_scale=qk_scale, patch_norm=patch_norm, positions=size if ape else None, shifted=shifted,
         drop_path=drop_path_rate)
