@@ -1,6 +1,7 @@
 """Pictures as they are: their depth, grey and transparency come back; against Pillow and by hand."""
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from dynjax.files import PictureError, read_deep_picture, write_deep_picture
@@ -36,6 +37,29 @@ def test_eight_bits_are_pillow_s(tmp_path):
     exif[0x0112] = 6
     rotated.save(tmp_path / "turned.jpg", exif=exif)
     assert read_deep_picture(tmp_path / "turned.jpg").shape == (4, 6, 3)
+
+
+@pytest.mark.parametrize("ending", ["pgm", "jp2"])
+def test_sixteen_bit_grey_of_pillow_s_keeps_its_bits(tmp_path, ending):
+    grey = RNG.integers(0, 65536, (6, 4)).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / f"a.{ending}")
+    found = read_deep_picture(tmp_path / f"a.{ending}")
+    assert found.dtype == np.uint16
+    np.testing.assert_array_equal(found[..., 0], grey)
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int16, np.int32, np.uint32])
+def test_values_without_a_range_are_refused(tmp_path, dtype, shape):
+    tifffile.imwrite(tmp_path / "a.tif", np.ones(shape, dtype), photometric="rgb" if len(shape) == 3 else "minisblack")
+    with pytest.raises(PictureError, match=rf"a.tif holds {np.dtype(dtype)} values, whose black and white are not"):
+        read_deep_picture(tmp_path / "a.tif")
+
+
+def test_portable_floats_are_refused(tmp_path):
+    Image.fromarray(np.ones((4, 5), np.float32)).save(tmp_path / "a.pfm")
+    with pytest.raises(PictureError, match=r"a\.pfm holds floating point values"):
+        read_deep_picture(tmp_path / "a.pfm")
 
 
 @pytest.mark.parametrize("ending", ["png", "tif"])

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from dynjax.files.atomic import write_atomically
-from dynjax.files.pictures import PictureError, check_size, read_picture
+from dynjax.files.pictures import PictureError, check_size, read_picture, sixteen_bit_grey, without_range
 
 PNG = b"\x89PNG\r\n\x1a\n"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -19,8 +19,8 @@ MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 def read_deep_picture(path):
     """Reads a picture without taking anything away.
 
-    16-bit PNG and TIFF keep their bits; of other pictures Pillow reads 8. Palettes are looked up, CMYK is converted,
-    the rotation that a camera recorded is applied.
+    16-bit PNG and TIFF keep their bits, and so does 16-bit grey of other formats; of the rest Pillow reads 8.
+    Palettes are looked up, CMYK is converted, the rotation that a camera recorded is applied.
 
     Args:
       path: of the file.
@@ -29,7 +29,8 @@ def read_deep_picture(path):
       uint8 or uint16, [H, W, C]: C is 1 grey, 2 grey and transparency, 3 RGB, 4 RGB and transparency.
 
     Raises:
-      PictureError (a ValueError): absent, damaged, no picture, or too large, as `read_picture` says it.
+      PictureError (a ValueError): absent, damaged, no picture, values without a known range (floating point, 32-bit
+        integers), or too large, as `read_picture` says it.
     """
     name = os.fspath(path)
     try:
@@ -44,10 +45,12 @@ def read_deep_picture(path):
             if data.startswith(PNG) and data[24] == 16:   # the header's bit depth
                 return _read_png(data)
             image.load()
+            if (deep := sixteen_bit_grey(image, name)) is not None:
+                return deep[..., None]
             image = ImageOps.exif_transpose(image)
             if image.mode not in MODES.values():
                 transparent = image.has_transparency_data
-                grey = image.mode in ("1", "La", "I;16", "I")
+                grey = image.mode in ("1", "La")
                 image = image.convert(MODES[(1 if grey else 3) + transparent])
             array = np.array(image)
             return array[..., None] if array.ndim == 2 else array
@@ -107,13 +110,15 @@ def _write_png(file, picture):
 
 
 def _read_tiff(data, name):
-    """The first page, or None where it has other than 16 bits; Pillow does not know all of those that have."""
+    """The first page, or None where it has 8 bits or fewer; Pillow does not know all of those that have 16."""
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
-        if page.dtype != np.uint16:
+        if page.dtype is None or page.dtype in (np.uint8, np.bool_):
             return None
+        if page.dtype != np.uint16:
+            raise without_range(name, page.dtype)
         check_size(types.SimpleNamespace(width=page.imagewidth, height=page.imagelength), name)
         array = page.asarray()
         if page.planarconfig == 2 and array.ndim == 3:   # one plane a channel
