@@ -4,7 +4,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dynjax.files import PictureError, read_deep_picture, write_deep_picture
+from dynjax.files import PictureError, read_deep_picture, read_picture, write_deep_picture
 
 RNG = np.random.default_rng(0)
 
@@ -60,6 +60,34 @@ def test_portable_floats_are_refused(tmp_path):
     Image.fromarray(np.ones((4, 5), np.float32)).save(tmp_path / "a.pfm")
     with pytest.raises(PictureError, match=r"a\.pfm holds floating point values"):
         read_deep_picture(tmp_path / "a.pfm")
+
+
+def test_sixteen_bit_cmyk_becomes_rgb(tmp_path):
+    inks = np.array([[[0, 0, 0, 0], [65535, 0, 0, 0], [0, 0, 0, 65535], [13107, 26214, 0, 32768]]], np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", inks, photometric="separated")
+    # the last by hand: 65535 * (1 - ink) * (1 - 32768 / 65535), ink being 0.2, 0.4 and 0
+    wanted = [[[65535] * 3, [0, 65535, 65535], [0, 0, 0], [26214, 19660, 32767]]]
+    found = read_deep_picture(tmp_path / "a.tif")
+    assert found.dtype == np.uint16
+    np.testing.assert_array_equal(found, wanted)
+    Image.fromarray((inks >> 8).astype(np.uint8), "CMYK").save(tmp_path / "b.tif")
+    np.testing.assert_allclose(found / 257, read_deep_picture(tmp_path / "b.tif"), atol=1)   # Pillow's, of 8 bits
+
+
+def test_zero_is_white_where_the_tiff_says_so(tmp_path):
+    grey = np.array([[0, 1, 40000, 65535]], np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", grey, photometric="miniswhite")
+    np.testing.assert_array_equal(read_deep_picture(tmp_path / "a.tif")[..., 0], [[65535, 65534, 25535, 0]])
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.tif")[..., 0], [[255, 255, 99, 0]])   # 25535 / 257 = 99.4
+
+
+def test_deep_tiffs_of_other_colours_are_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((4, 5, 3), np.uint16), photometric="cielab")
+    with pytest.raises(PictureError, match=r"a\.tif is a TIFF of 16-bit CIELAB; wanted grey, RGB or CMYK"):
+        read_deep_picture(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "b.tif", np.ones((6, 7, 5), np.uint16), photometric="separated", planarconfig="contig")
+    with pytest.raises(PictureError, match=r"b\.tif .* of shape \(6, 7, 5\)"):
+        read_deep_picture(tmp_path / "b.tif")
 
 
 @pytest.mark.parametrize("ending", ["png", "tif"])

@@ -13,6 +13,7 @@ from dynjax.files.pictures import PictureError, check_size, read_picture, sixtee
 PNG = b"\x89PNG\r\n\x1a\n"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 DEEP_ENDINGS = (".png", ".tif", ".tiff")
+MIN_IS_WHITE, MIN_IS_BLACK, RGB, CMYK = 0, 1, 2, 5   # values of TIFF's tag PhotometricInterpretation
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -120,12 +121,22 @@ def _read_tiff(data, name):
         if page.dtype != np.uint16:
             raise without_range(name, page.dtype)
         check_size(types.SimpleNamespace(width=page.imagewidth, height=page.imagelength), name)
+        kind = page.photometric
+        if page.bitspersample != 16 or kind not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB, CMYK):
+            raise PictureError(f"{name} is a TIFF of {page.bitspersample}-bit {getattr(kind, 'name', kind)}; wanted "
+                               "grey, RGB or CMYK of 8 or 16 bits: convert it, best to a 16-bit PNG")
         array = page.asarray()
         if page.planarconfig == 2 and array.ndim == 3:   # one plane a channel
             array = np.moveaxis(array, 0, -1)
     array = array[..., None] if array.ndim == 2 else array
-    if array.ndim != 3 or array.shape[-1] not in MODES:
-        raise ValueError(f"its first page has the shape {array.shape}")
+    if array.ndim != 3 or array.shape[-1] not in MODES or (kind == CMYK and array.shape[-1] != 4):
+        raise PictureError(f"{name} has a first page of shape {array.shape}; wanted [H, W, C], C from 1 to 4, 4 for "
+                           "CMYK: convert it, best to a 16-bit PNG")
+    if kind == CMYK:   # by the plain formula, as Pillow converts 8 bits
+        light = 1 - array / 65535
+        return np.rint(light[..., :3] * light[..., 3:] * 65535).astype(np.uint16)
+    if kind == MIN_IS_WHITE:
+        array = np.concatenate([65535 - array[..., :1], array[..., 1:]], -1)
     return array
 
 

@@ -105,7 +105,11 @@ def sixteen_bit_grey(image, name):
     """An opened picture of 16-bit grey as uint16 [H, W], turned as the camera recorded; None where it has 8 bits."""
     if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
         raise without_range(name, "floating point" if image.mode == "F" else "32-bit integer")
-    return np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16) if image.mode.startswith("I") else None
+    if not image.mode.startswith("I"):
+        return None
+    grey = np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16)
+    zero_is_white = image.format == "TIFF" and image.tag_v2.get(262) == 0   # which Pillow turns round for 8 bits only
+    return 65535 - grey if zero_is_white else grey
 
 
 def without_range(name, kind):
