@@ -1,4 +1,7 @@
 """Pictures as they are: their depth, grey and transparency come back; against Pillow and by hand."""
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import tifffile
@@ -88,6 +91,25 @@ def test_deep_tiffs_of_other_colours_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "b.tif", np.ones((6, 7, 5), np.uint16), photometric="separated", planarconfig="contig")
     with pytest.raises(PictureError, match=r"b\.tif .* of shape \(6, 7, 5\)"):
         read_deep_picture(tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_deep_pictures_are_turned_as_pillow_turns_them(tmp_path, ending, orientation):
+    picture = RNG.integers(0, 256, (7, 5, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(picture).save(tmp_path / "8.png", exif=exif)
+    path = tmp_path / f"16.{ending}"
+    if ending == "tif":
+        tifffile.imwrite(path, picture.astype(np.uint16), photometric="rgb", extratags=[(274, 3, 1, orientation, True)])
+    else:
+        write_deep_picture(path, picture.astype(np.uint16))
+        data, chunk = path.read_bytes(), b"eXIf" + exif.tobytes()[len(b"Exif\0\0"):]
+        end = data.index(b"IDAT") - 4
+        path.write_bytes(data[:end] + struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+                         + data[end:])
+    np.testing.assert_array_equal(read_deep_picture(path), read_deep_picture(tmp_path / "8.png"))
 
 
 @pytest.mark.parametrize("ending", ["png", "tif"])

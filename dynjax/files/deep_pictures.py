@@ -12,6 +12,7 @@ from dynjax.files.pictures import PictureError, check_size, read_picture, sixtee
 
 PNG = b"\x89PNG\r\n\x1a\n"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+ORIENTATION = 274   # EXIF's and TIFF's tag
 DEEP_ENDINGS = (".png", ".tif", ".tiff")
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, CMYK = 0, 1, 2, 5   # values of TIFF's tag PhotometricInterpretation
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -44,7 +45,7 @@ def read_deep_picture(path):
         with Image.open(io.BytesIO(data)) as image:
             check_size(image, name)
             if data.startswith(PNG) and data[24] == 16:   # the header's bit depth
-                return _read_png(data)
+                return _turned(_read_png(data), image.getexif().get(ORIENTATION))
             image.load()
             if (deep := sixteen_bit_grey(image, name)) is not None:
                 return deep[..., None]
@@ -125,6 +126,7 @@ def _read_tiff(data, name):
         if page.bitspersample != 16 or kind not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB, CMYK):
             raise PictureError(f"{name} is a TIFF of {page.bitspersample}-bit {getattr(kind, 'name', kind)}; wanted "
                                "grey, RGB or CMYK of 8 or 16 bits: convert it, best to a 16-bit PNG")
+        orientation = page.tags.valueof(ORIENTATION)
         array = page.asarray()
         if page.planarconfig == 2 and array.ndim == 3:   # one plane a channel
             array = np.moveaxis(array, 0, -1)
@@ -134,10 +136,19 @@ def _read_tiff(data, name):
                            "CMYK: convert it, best to a 16-bit PNG")
     if kind == CMYK:   # by the plain formula, as Pillow converts 8 bits
         light = 1 - array / 65535
-        return np.rint(light[..., :3] * light[..., 3:] * 65535).astype(np.uint16)
+        array = np.rint(light[..., :3] * light[..., 3:] * 65535).astype(np.uint16)
     if kind == MIN_IS_WHITE:
         array = np.concatenate([65535 - array[..., :1], array[..., 1:]], -1)
-    return array
+    return _turned(array, orientation)
+
+
+def _turned(array, orientation):
+    """[H, W, C] as it is to be seen: what ImageOps.exif_transpose does, for what Pillow does not hold."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return array[::-1] if orientation in (3, 4, 7, 8) else array
 
 
 def _write_tiff(file, picture):
