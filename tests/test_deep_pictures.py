@@ -3,6 +3,7 @@ import struct
 import zlib
 
 import numpy as np
+import png
 import pytest
 import tifffile
 from PIL import Image
@@ -110,6 +111,19 @@ def test_deep_pictures_are_turned_as_pillow_turns_them(tmp_path, ending, orienta
         path.write_bytes(data[:end] + struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
                          + data[end:])
     np.testing.assert_array_equal(read_deep_picture(path), read_deep_picture(tmp_path / "8.png"))
+
+
+@pytest.mark.parametrize(("bits", "colours"), [(1, 1), (2, 1), (4, 1), (8, 1), (16, 1), (8, 3), (16, 3)])
+def test_the_transparent_colour_of_a_png_becomes_an_alpha_channel(tmp_path, bits, colours):
+    top = 2 ** bits - 1
+    pixels = [[0] * colours, [1] * colours, [0] * (colours - 1) + [1], [top] * colours]
+    key = pixels[2]
+    writer = png.Writer(4, 1, bitdepth=bits, greyscale=colours == 1, transparent=key if colours == 3 else key[0])
+    with open(tmp_path / "a.png", "wb") as file:
+        writer.write(file, [np.ravel(pixels).tolist()])
+    levels = 65535 if bits == 16 else 255
+    wanted = [[*(levels // top * value for value in pixel), 0 if pixel == key else levels] for pixel in pixels]
+    np.testing.assert_array_equal(read_deep_picture(tmp_path / "a.png"), [wanted])
 
 
 @pytest.mark.parametrize("ending", ["png", "tif"])

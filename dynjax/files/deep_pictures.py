@@ -22,7 +22,8 @@ def read_deep_picture(path):
     """Reads a picture without taking anything away.
 
     16-bit PNG and TIFF keep their bits, and so does 16-bit grey of other formats; of the rest Pillow reads 8.
-    Palettes are looked up, CMYK is converted, the rotation that a camera recorded is applied.
+    Palettes are looked up, a colour that stands for transparency becomes an alpha channel, CMYK is converted, the
+    rotation that a camera recorded is applied.
 
     Args:
       path: of the file.
@@ -49,12 +50,11 @@ def read_deep_picture(path):
             image.load()
             if (deep := sixteen_bit_grey(image, name)) is not None:
                 return deep[..., None]
+            if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
+                image.info["transparency"] *= 255 // (2 ** data[24] - 1)   # Pillow scales the pixels only
             image = ImageOps.exif_transpose(image)
-            if image.mode not in MODES.values():
-                transparent = image.has_transparency_data
-                grey = image.mode in ("1", "La")
-                image = image.convert(MODES[(1 if grey else 3) + transparent])
-            array = np.array(image)
+            grey = image.mode in ("1", "L", "LA", "La")
+            array = np.array(image.convert(MODES[(1 if grey else 3) + image.has_transparency_data]))
             return array[..., None] if array.ndim == 2 else array
     except PictureError:
         raise
@@ -100,7 +100,11 @@ def _read_png(data):
     import png  # Pillow keeps the upper 8 bits of 16-bit colour
 
     width, height, rows, info = png.Reader(bytes=data).read()
-    return np.vstack([np.asarray(row, np.uint16) for row in rows]).reshape(height, width, info["planes"])
+    array = np.vstack([np.asarray(row, np.uint16) for row in rows]).reshape(height, width, info["planes"])
+    if "transparent" not in info:
+        return array
+    opaque = np.any(array != np.array(info["transparent"], np.uint16), axis=-1, keepdims=True)
+    return np.concatenate([array, np.uint16(65535) * opaque], -1)
 
 
 def _write_png(file, picture):
