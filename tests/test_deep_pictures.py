@@ -1,6 +1,7 @@
 """Pictures as they are: their depth, grey and transparency come back; against Pillow and by hand."""
 import struct
 import zlib
+from importlib.util import find_spec
 
 import numpy as np
 import png
@@ -124,6 +125,23 @@ def test_the_transparent_colour_of_a_png_becomes_an_alpha_channel(tmp_path, bits
     levels = 65535 if bits == 16 else 255
     wanted = [[*(levels // top * value for value in pixel), 0 if pixel == key else levels] for pixel in pixels]
     np.testing.assert_array_equal(read_deep_picture(tmp_path / "a.png"), [wanted])
+
+
+@pytest.mark.parametrize("white", [0, 1])   # the value of tag 262: zero is white, or black
+def test_deep_grey_tiff_by_lzw_is_read(tmp_path, white):
+    grey = RNG.integers(0, 65536, (7, 5)).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "a.tif", compression="tiff_lzw", tiffinfo={262: white, 274: 6})
+    np.testing.assert_array_equal(read_deep_picture(tmp_path / "a.tif")[..., 0],
+                                  np.rot90(grey if white else 65535 - grey, -1))
+
+
+@pytest.mark.skipif(bool(find_spec("imagecodecs")), reason="imagecodecs is installed, which decodes it")
+def test_deep_colour_tiff_by_lzw_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((4, 5, 3), np.uint16), photometric="rgb")
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages[0].tags["Compression"].overwrite(5)
+    with pytest.raises(PictureError, match=r"a\.tif is a 16-bit TIFF .* LZW.*: save it uncompressed or with deflate"):
+        read_deep_picture(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("ending", ["png", "tif"])

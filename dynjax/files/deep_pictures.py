@@ -131,7 +131,12 @@ def _read_tiff(data, name):
             raise PictureError(f"{name} is a TIFF of {page.bitspersample}-bit {getattr(kind, 'name', kind)}; wanted "
                                "grey, RGB or CMYK of 8 or 16 bits: convert it, best to a 16-bit PNG")
         orientation = page.tags.valueof(ORIENTATION)
-        array = page.asarray()
+        try:
+            array = page.asarray()
+        except ValueError as error:
+            if "imagecodecs" not in str(error):   # a package of decoders that tifffile asks for, LZW's among them
+                raise
+            return _read_tiff_by_pillow(data, name, page)
         if page.planarconfig == 2 and array.ndim == 3:   # one plane a channel
             array = np.moveaxis(array, 0, -1)
     array = array[..., None] if array.ndim == 2 else array
@@ -144,6 +149,16 @@ def _read_tiff(data, name):
     if kind == MIN_IS_WHITE:
         array = np.concatenate([65535 - array[..., :1], array[..., 1:]], -1)
     return _turned(array, orientation)
+
+
+def _read_tiff_by_pillow(data, name, page):
+    if page.samplesperpixel > 1:   # Pillow would keep 8 bits
+        compression = getattr(page.compression, "name", page.compression)
+        raise PictureError(f"{name} is a 16-bit TIFF of {page.samplesperpixel} channels by {compression}, which is not "
+                           "decoded here; wanted grey or another compression: save it uncompressed or with deflate, "
+                           "or install imagecodecs")
+    with Image.open(io.BytesIO(data)) as image:
+        return sixteen_bit_grey(image, name)[..., None]
 
 
 def _turned(array, orientation):
