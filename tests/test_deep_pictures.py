@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from dynjax.files import PictureError, read_deep_picture, read_picture, write_deep_picture
+from dynjax.files.deep_pictures import CHANNELS
 
 RNG = np.random.default_rng(0)
 
@@ -162,9 +163,33 @@ def test_large_pictures_are_refused_before_they_are_decoded(tmp_path, monkeypatc
 
 @pytest.mark.parametrize(("name", "picture", "sentence"), [
     ("a.jpg", np.zeros((4, 4, 3), np.uint16), "a.jpg .* cannot hold 16 bits; wanted .png, .tif or .tiff"),
-    ("a.jpg", np.zeros((4, 4, 4), np.uint8), "a.jpg .* no transparency"),
+    ("a.jpg", np.zeros((4, 4, 4), np.uint8), r"a.jpg is RGB with transparency; wanted grey or RGB for \.jpg: .*\.png"),
+    ("a.jpe", np.zeros((4, 4, 4), np.uint8), r"wanted grey or RGB for \.jpe"),
+    ("a.JFIF", np.zeros((4, 4, 2), np.uint8), r"is grey with transparency; wanted grey or RGB for \.jfif"),
+    ("a.ppm", np.zeros((4, 4, 2), np.uint8), r"is grey with transparency; wanted grey or RGB for \.ppm"),
+    ("a.ppm", np.zeros((4, 4, 4), np.uint8), r"wanted grey or RGB for \.ppm"),
+    ("a.gif", np.zeros((4, 4, 4), np.uint8), r"wanted grey or RGB for \.gif"),
+    ("a.pgm", np.zeros((4, 4, 3), np.uint8), r"is RGB; wanted grey for \.pgm"),
+    ("a.xyz", np.zeros((4, 4, 3), np.uint8), r"cannot write \.xyz, .*a\.xyz; wanted one of \.png, .*\.jpg"),
+    ("a", np.zeros((4, 4, 3), np.uint8), "cannot write a name without ending"),
+    ("a.jpg", np.zeros((1, 65536, 1), np.uint8), r"a\.jpg, of 65536 x 1 pixels, cannot be written as \.jpg"),
     ("a.png", np.zeros((4, 4, 3), np.float32), "got float32 for .*; wanted uint8 or uint16"),
     ("a.png", np.zeros((4, 4, 5), np.uint8), r"shape \(4, 4, 5\)")])
 def test_what_cannot_be_written_is_told(tmp_path, name, picture, sentence):
     with pytest.raises(ValueError, match=sentence):
         write_deep_picture(tmp_path / name, picture)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("ending", "channels"), [(ending, channels) for ending in CHANNELS
+                                                  for channels in CHANNELS[ending]])
+def test_what_may_be_written_keeps_colours_and_transparency(tmp_path, ending, channels):
+    colours = [[200], [200, 100], [200, 150, 50], [200, 150, 50, 100]][channels - 1]
+    path = tmp_path / f"a{ending}"
+    if Image.registered_extensions().get(ending) not in Image.SAVE:
+        pytest.skip(f"this Pillow does not write {ending}")
+    write_deep_picture(path, np.broadcast_to(np.array(colours, np.uint8), (8, 8, channels)))
+    with Image.open(path) as image:
+        wanted = colours if channels > 2 else colours[:1] * 3 + colours[1:]
+        found = np.asarray(image.convert("RGBA"))[4, 4]
+    np.testing.assert_allclose(found, wanted if channels in (2, 4) else [*wanted, 255], atol=3)   # some are lossy

@@ -16,6 +16,11 @@ ORIENTATION = 274   # EXIF's and TIFF's tag
 DEEP_ENDINGS = (".png", ".tif", ".tiff")
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, CMYK = 0, 1, 2, 5   # values of TIFF's tag PhotometricInterpretation
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+KINDS = {1: "grey", 2: "grey with transparency", 3: "RGB", 4: "RGB with transparency"}
+CHANNELS = {   # that Pillow writes without losing one; not all endings that it reads
+    **dict.fromkeys((".png", ".tif", ".tiff", ".webp", ".tga", ".jp2", ".avif"), (1, 2, 3, 4)),
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".ppm", ".pnm", ".gif"), (1, 3)),
+    ".pgm": (1,)}
 
 
 def read_deep_picture(path):
@@ -64,27 +69,46 @@ def read_deep_picture(path):
                            "short or of another format: replace or remove it") from error
 
 
+def check_target(path, picture):
+    """Refuses a target that `write_deep_picture` cannot write, before the work of making its picture is done.
+
+    Args:
+      path: where the picture is to be written.
+      picture: it, or another of its type and channels, [H, W, C].
+
+    Raises:
+      ValueError: another type or shape, or a format that cannot hold it.
+    """
+    ending, depth, shape = Path(path).suffix.lower(), picture.dtype, picture.shape
+    if depth not in (np.uint8, np.uint16):
+        raise ValueError(f"write_deep_picture got {depth} for {path}; wanted uint8 or uint16.")
+    if len(shape) != 3 or shape[-1] not in MODES or 0 in shape:
+        raise ValueError(f"write_deep_picture got shape {shape} for {path}; wanted [H, W, C], C from 1 to 4.")
+    # Pillow may be built without WebP or AVIF.
+    if ending not in CHANNELS or Image.registered_extensions().get(ending) not in Image.SAVE:
+        raise ValueError(f"write_deep_picture cannot write {ending or 'a name without ending'}, which came as {path}; "
+                         f"wanted one of {', '.join(CHANNELS)}.")
+    if depth == np.uint16 and ending not in DEEP_ENDINGS:
+        raise ValueError(f"the picture for {path} has 16 bits a channel, and {ending} cannot hold 16 bits; wanted "
+                         f"{', '.join(DEEP_ENDINGS[:-1])} or {DEEP_ENDINGS[-1]}.")
+    if shape[-1] not in CHANNELS[ending]:
+        raise ValueError(f"the picture for {path} is {KINDS[shape[-1]]}; wanted "
+                         f"{' or '.join(KINDS[channels] for channels in CHANNELS[ending])} for {ending}: give the "
+                         "target another ending, such as .png.")
+
+
 def write_deep_picture(path, picture):
     """Writes a picture in the format of the path's ending.
 
     Args:
-      path: where to; its folder exists. 16 bits need .png, .tif or .tiff.
+      path: where to; missing folders are made. 16 bits need .png, .tif or .tiff. A .gif has 256 colours at most.
       picture: uint8 or uint16, [H, W, C], C as `read_deep_picture` gives it.
 
     Raises:
       ValueError: another type or shape, or a format that cannot hold it.
     """
     picture, ending = np.ascontiguousarray(picture), Path(path).suffix.lower()
-    if picture.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"write_deep_picture got {picture.dtype} for {path}; wanted uint8 or uint16.")
-    if picture.ndim != 3 or picture.shape[-1] not in MODES or picture.size == 0:
-        raise ValueError(f"write_deep_picture got shape {picture.shape} for {path}; wanted [H, W, C], C from 1 to 4.")
-    if picture.dtype == np.uint16 and ending not in DEEP_ENDINGS:
-        raise ValueError(f"the picture for {path} has 16 bits a channel, and {ending or 'a name without ending'} "
-                         f"cannot hold 16 bits; wanted {', '.join(DEEP_ENDINGS[:-1])} or {DEEP_ENDINGS[-1]}.")
-    if picture.shape[-1] in (2, 4) and ending in (".jpg", ".jpeg", ".bmp"):
-        raise ValueError(f"the picture for {path} is partly transparent, and {ending} has no transparency; wanted "
-                         ".png, .tif or .webp.")
+    check_target(path, picture)
     buffer = io.BytesIO()
     if picture.dtype == np.uint16 and ending == ".png":
         _write_png(buffer, picture)
@@ -92,7 +116,11 @@ def write_deep_picture(path, picture):
         _write_tiff(buffer, picture)
     else:
         array = picture[..., 0] if picture.shape[-1] == 1 else picture
-        Image.fromarray(array, MODES[picture.shape[-1]]).save(buffer, format=Image.registered_extensions().get(ending))
+        try:
+            Image.fromarray(array).save(buffer, format=Image.registered_extensions()[ending])
+        except (OSError, ValueError) as error:   # most formats limit the size
+            raise ValueError(f"{path}, of {picture.shape[1]} x {picture.shape[0]} pixels, cannot be written as "
+                             f"{ending} ({error}); wanted what {ending} holds: write it as .png or .tif.") from error
     write_atomically(Path(path), buffer.getvalue())
 
 
