@@ -37,14 +37,17 @@ def read_deep_picture(path):
       uint8 or uint16, [H, W, C]: C is 1 grey, 2 grey and transparency, 3 RGB, 4 RGB and transparency.
 
     Raises:
-      PictureError (a ValueError): absent, damaged, no picture, values without a known range (floating point, 32-bit
-        integers), or too large, as `read_picture` says it.
+      PictureError (a ValueError): absent, a folder, damaged, no picture, values without a known range (floating
+        point, 32-bit integers), or too large, as `read_picture` says it.
     """
     name = os.fspath(path)
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
         raise PictureError(f"read_deep_picture found no file {name}; check the path") from None
+    except IsADirectoryError:
+        raise PictureError(f"read_deep_picture got the folder {name}; wanted one picture: give the pictures in it one "
+                           "by one") from None
     try:
         if data.startswith(TIFF) and (deep := _read_tiff(data, name)) is not None:
             return deep
