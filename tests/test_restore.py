@@ -110,6 +110,22 @@ def test_files_keep_their_bits(tmp_path):
     np.testing.assert_array_equal(read_deep_picture(tmp_path / "out.tif"), picture // 2)
 
 
+@pytest.mark.parametrize("name", ["out.xyz", "out.jpg", "out.ppm"])
+def test_targets_that_cannot_hold_the_picture_are_told_before_the_work(tmp_path, name):
+    class Untouched(nn.Module):
+        def __call__(self, x):
+            raise AssertionError("the network ran")
+
+    write_deep_picture(tmp_path / "in.png", np.zeros((4, 4, 4), np.uint8))
+    with pytest.raises(ValueError, match=r"cannot write|wanted grey or RGB"):
+        restore_file(Untouched(), {}, tmp_path / "in.png", tmp_path / name)
+
+
+def test_a_folder_in_place_of_a_picture_is_told(tmp_path):
+    with pytest.raises(ValueError, match=r"read_deep_picture got the folder .*; wanted one picture"):
+        restore_file(*made(), tmp_path, tmp_path / "out.png")
+
+
 @pytest.mark.parametrize(("net", "picture", "sentence"), [
     (made(), np.zeros((4, 4), np.uint8), r"uint8 of shape \(4, 4\); wanted uint8, uint16 or floats"),
     (made(), np.zeros((4, 4, 3), np.int32), "int32 of shape"), (made(), np.zeros((4, 4, 3), np.uint32), "uint32 of"),

@@ -45,7 +45,7 @@ def read_picture(path_or_file, *, name=None):
         with Image.open(path_or_file) as image:
             check_size(image, name)
             image.load()
-            return _to_rgb(ImageOps.exif_transpose(image), image.format, name)
+            return _to_rgb(image, name)
     except PictureError:
         raise
     except FileNotFoundError:
@@ -101,17 +101,29 @@ def _too_large(name, why):
             "PIL.Image.MAX_IMAGE_PIXELS = ..., or cut it into parts")
 
 
-def _to_rgb(image, file_format, name):
-    """A decoded Pillow image of any mode to uint8 [H, W, 3]."""
-    sixteen = image.mode.startswith("I;16") or (image.mode == "I" and file_format in ("PNG", "PPM"))
-    if sixteen:   # Pillow's own conversion clips at 255
-        grey = np.asarray(image).astype(np.uint32)
-        grey = ((grey * 255 + 32767) // 65535).astype(np.uint8)
+def sixteen_bit_grey(image, name):
+    """An opened picture of 16-bit grey as uint16 [H, W], turned as the camera recorded; None where it has 8 bits."""
+    if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
+        raise without_range(name, "floating point" if image.mode == "F" else "32-bit integer")
+    if not image.mode.startswith("I"):
+        return None
+    grey = np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16)
+    zero_is_white = image.format == "TIFF" and image.tag_v2.get(262) == 0   # which Pillow turns round for 8 bits only
+    return 65535 - grey if zero_is_white else grey
+
+
+def without_range(name, kind):
+    return PictureError(f"{name} holds {kind} values, whose black and white are not known; wanted 8 or 16 bits: "
+                        "scale it to 0..65535 and save it as a 16-bit PNG")
+
+
+def _to_rgb(image, name):
+    """An opened Pillow image of any mode to uint8 [H, W, 3]."""
+    grey = sixteen_bit_grey(image, name)
+    if grey is not None:   # Pillow's own conversion clips at 255
+        grey = ((grey.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=-1)
-    if image.mode in ("F", "I"):
-        kind = "floating point" if image.mode == "F" else "32-bit integer"
-        raise PictureError(f"{name} holds {kind} values, whose black and white are not known; wanted 8 or 16 bits: "
-                           "scale it to 0..65535 and save it as a 16-bit PNG")
+    image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dynjax.files import read_deep_picture, write_deep_picture
+from dynjax.files import check_target, read_deep_picture, write_deep_picture
 from dynjax.image.resize import resize_bicubic
 from dynjax.image.tiles import reach, tiled
 
@@ -76,6 +76,7 @@ def restore_file(network, variables, source, target, alpha=None, *, tile=None, o
       ValueError: as `restore`; a picture that cannot be read, or not be written in that format.
     """
     picture = read_deep_picture(source)
+    check_target(target, picture)   # before a long computation is done in vain
     write_deep_picture(target, restore(network, variables, picture, alpha, tile=tile, overlap=overlap,
                                        multiple=multiple))
 
