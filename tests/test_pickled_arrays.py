@@ -99,3 +99,15 @@ def test_too_few_bytes_for_the_shape(tmp_path):
 def test_absent(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file .*absent\.pkl"):
         read_pickled_arrays(tmp_path / "absent.pkl")
+
+
+def test_dicts_that_are_there_many_times_are_read_once(tmp_path):
+    tree = {}
+    for _ in range(40):
+        tree = {"a": tree, "b": tree}   # 2^40 dicts if every mention were copied
+    read = read_pickled_arrays(write(tmp_path, tree))
+    assert read["a"] is read["b"] and set(read["a"]) == {"a", "b"}
+    tree = {}
+    tree["a"] = tree
+    with pytest.raises(ValueError, match="a dict at a that holds itself"):
+        read_pickled_arrays(write(tmp_path, tree))

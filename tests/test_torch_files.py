@@ -111,3 +111,21 @@ def test_other_objects_than_dicts_hold_no_arrays_by_name(tmp_path):
     path.write_bytes(archive(tensor((4,), (1,))))
     with pytest.raises(ValueError, match=r"holds a ndarray; wanted a dict of tensors"):
         read_arrays(path)
+
+
+def test_a_part_that_is_there_many_times_is_read_once(tmp_path):
+    """Forty pairs, each of the one before twice: 2^40 parts if every mention were copied."""
+    pairs = b")" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(40))
+    path = tmp_path / "w.pth"
+    path.write_bytes(archive(b"\x80\x02" + pairs + b"."))
+    value = read_torch(path)
+    for _ in range(40):
+        assert value[0] is value[1]
+        value = value[0]
+    assert value == ()
+    path.write_bytes(b"\x80\x02" + pairs + b".")   # in the place where the older stream says what it is
+    with pytest.raises(ValueError, match="begins with a tuple, not as"):
+        read_torch(path)
+    path.write_bytes(archive(b"\x80\x02]q\x00h\x00a."))
+    with pytest.raises(ValueError, match="a list that holds itself"):
+        read_torch(path)

@@ -27,7 +27,7 @@ def read_pickled_arrays(path):
         raise FileNotFoundError(f"There is no file {path}; wanted a pickle of numpy arrays.")
     with path.open("rb") as file:
         try:
-            return _resolve(_Reader(file, encoding="latin1").load(), ())
+            return _resolve(_Reader(file, encoding="latin1").load(), (), {})
         except _RefusedError as error:
             raise ValueError(f"{path} was not read: {error}") from None
         except Exception as error:   # a damaged pickle raises nearly anything
@@ -116,11 +116,16 @@ class _Reader(pickle.Unpickler):
         return text.encode("latin1")
 
 
-def _resolve(value, path):
-    """The tree with numpy's arrays in the place of the recorded ones."""
+def _resolve(value, path, done):
+    """The tree with numpy's arrays in the place of the recorded ones; `done` has its dicts by id, each copied once."""
     if isinstance(value, _Array):
         return value.numpy()
-    if isinstance(value, dict):
-        return type(value)((key, _resolve(item, (*path, str(key)))) for key, item in value.items())
-    raise _RefusedError(f"it holds a {type(value).__name__} at {'/'.join(path) or 'the top'}; "
-                        "wanted nested dicts with arrays for leaves.")
+    where = f"a {type(value).__name__} at {'/'.join(path) or 'the top'}"
+    if not isinstance(value, dict):
+        raise _RefusedError(f"it holds {where}; wanted nested dicts with arrays for leaves.")
+    if id(value) not in done:
+        done[id(value)] = None   # while its entries are at work
+        done[id(value)] = type(value)((key, _resolve(item, (*path, str(key)), done)) for key, item in value.items())
+    if done[id(value)] is None:
+        raise _RefusedError(f"it holds {where} that holds itself.")
+    return done[id(value)]

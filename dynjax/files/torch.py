@@ -63,7 +63,7 @@ def _read_zip(file, widen):
 
 def _read_stream(file, widen):
     if (magic := load_pickle(file)) != MAGIC or (protocol := load_pickle(file)) != PROTOCOL:
-        found = f"{magic!r:.40}" if magic != MAGIC else f"protocol {protocol!r:.40}"
+        found = _named(magic) if magic != MAGIC else f"protocol {_named(protocol)}"
         raise RefusedError(f"it begins with {found}, not as torch.save's files do.")
     swapped = load_pickle(file).get("little_endian") is False
     sizes, raw = {}, {}
@@ -74,6 +74,11 @@ def _read_stream(file, widen):
         count, = struct.unpack("<q", file.read(8))
         raw[key] = file.read(count * sizes[key]) if count > 0 else b""
     return resolve(saved, lambda storage, dtype: _elements(raw[storage.key], storage, dtype, swapped, widen))
+
+
+def _named(value):
+    """A number or text itself, of anything else its type: written out, nested tuples of a small file are endless."""
+    return f"{value!r:.40}" if isinstance(value, int | str) else f"a {type(value).__name__}"
 
 
 def _elements(raw, storage, dtype, swapped, widen):

@@ -164,17 +164,29 @@ def load_pickle(file, sizes=None):
 
 
 def resolve(value, elements_of):
-    """The same with arrays in the place of tensors.
+    """The same with arrays in the place of tensors; what is mentioned several times stays one object.
 
     Args:
       elements_of: from (a Storage, a type of elements) to the storage's elements, one-dimensional.
+
+    Raises:
+      RefusedError: something holds itself, or is neither a tensor, a number, text nor a container of these.
     """
-    if isinstance(value, Tensor):
-        return value.view(elements_of(value.storage, value.dtype))
-    if isinstance(value, dict):
-        return {key: resolve(item, elements_of) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(resolve(item, elements_of) for item in value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise RefusedError(f"it holds a {type(value).__name__} where tensors, numbers and text are wanted.")
+    done = {}   # by id: copied at every mention, forty nested pairs would be 2^40
+
+    def resolved(value):
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if isinstance(value, Tensor):
+            return value.view(elements_of(value.storage, value.dtype))
+        if not isinstance(value, dict | list | tuple):
+            raise RefusedError(f"it holds a {type(value).__name__} where tensors, numbers and text are wanted.")
+        if id(value) not in done:
+            done[id(value)] = None   # while its parts are at work
+            done[id(value)] = ({key: resolved(item) for key, item in value.items()} if isinstance(value, dict) else
+                               type(value)(map(resolved, value)))
+        if done[id(value)] is None:
+            raise RefusedError(f"it holds a {type(value).__name__} that holds itself.")
+        return done[id(value)]
+
+    return resolved(value)
