@@ -1,12 +1,15 @@
 """PyTorch's files: what the reference writer wrote comes back bit for bit, and what could run is refused by name."""
 import io
 import json
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 
 from dynjax.files import read_arrays, read_torch
+
+NUMBERS = np.arange(4, dtype=np.float32)
 
 
 def leaves(value, path=()):
@@ -56,21 +59,21 @@ def test_what_is_no_file_of_tensors_is_refused(shared, name, named, monkeypatch)
         read_torch(shared(f"parity/pth/{name}.pth"))
 
 
-def tensor(shape, strides, offset=0):
+def tensor(shape, strides, offset=0, *, kind=b"Float", total=4, stop=b"."):
     """The pickle of a tensor of a storage of four numbers, written by hand."""
     number = lambda value: b"J" + int(value).to_bytes(4, "little", signed=True)
     numbers = lambda values: b"(" + b"".join(number(value) for value in values) + b"t"
     text = lambda value: b"X" + len(value).to_bytes(4, "little") + value
-    storage = (b"(" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") + text(b"cpu") + number(4) + b"tQ")
-    return (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(" + storage + number(offset) + numbers(shape)
-            + numbers(strides) + b"\x89ccollections\nOrderedDict\n)RtR.")
+    storage = b"(" + text(b"storage") + b"ctorch\n" + kind + b"Storage\n" + text(b"0") + text(b"cpu") + number(total)
+    return (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"tQ" + number(offset) + numbers(shape)
+            + numbers(strides) + b"\x89ccollections\nOrderedDict\n)RtR" + stop)
 
 
-def archive(data, **more):
+def archive(data, storage=NUMBERS, **more):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as zipped:
         zipped.writestr("a/data.pkl", data)
-        zipped.writestr("a/data/0", np.arange(4, dtype=np.float32).tobytes())
+        zipped.writestr("a/data/0", storage.tobytes())
         for name, content in more.items():
             zipped.writestr(f"a/{name}", content)
     return file.getvalue()
@@ -89,6 +92,23 @@ def test_views_are_checked_against_their_storage(tmp_path):
         path.write_bytes(archive(tensor(shape, strides, offset)))
         with pytest.raises(ValueError, match=sentence):
             read_torch(path)
+
+
+@pytest.mark.parametrize(("kind", "total", "order"), [
+    (b"BFloat16", 10**6, b"little"), (b"Bool", 10**6, b"little"), (b"Short", 10**6, b"big"),
+    (b"Short", 10**6 - 1, b"little")])
+def test_a_storage_is_converted_once_for_all_its_views(tmp_path, kind, total, order):
+    path = tmp_path / "w.pth"
+    view = tensor((2,), (1,), 2, kind=kind, total=total, stop=b"")
+    storage = np.ones(10**6, np.uint8 if kind == b"Bool" else np.uint16)
+    path.write_bytes(archive(b"(" + view * 50 + b"t.", storage, byteorder=order))
+    tracemalloc.start()
+    views = read_torch(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(views) == 50 and peak < 10 * 2**20   # 2 MB in the file, 4 MB as float32
+    wanted = {b"BFloat16": 2.0**-133, b"Bool": True, b"Short": 256 if order == b"big" else 1}[kind]
+    np.testing.assert_array_equal(views[49], [wanted, wanted])
 
 
 @pytest.mark.parametrize(("data", "more", "sentence"), [

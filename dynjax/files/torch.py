@@ -1,4 +1,5 @@
 """PyTorch's files of tensors, .pth or .pt, without PyTorch: the zip of today and the older stream."""
+import functools
 import io
 import struct
 import zipfile
@@ -51,14 +52,8 @@ def _read_zip(file, widen):
         if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
             raise RefusedError("its zip is compressed, as torch.save never does. Save it again.")
         order = archive.read(f"{top}byteorder") if f"{top}byteorder" in names else b"little"
-        raw = {}
-
-        def elements_of(storage, dtype):
-            if storage.key not in raw:
-                raw[storage.key] = archive.read(f"{top}data/{storage.key}")
-            return _elements(raw[storage.key], storage, dtype, order == b"big", widen)
-
-        return resolve(load_pickle(io.BytesIO(archive.read(f"{top}data.pkl"))), elements_of)
+        saved = load_pickle(io.BytesIO(archive.read(f"{top}data.pkl")))
+        return resolve(saved, _elements_of(lambda key: archive.read(f"{top}data/{key}"), order == b"big", widen))
 
 
 def _read_stream(file, widen):
@@ -73,7 +68,7 @@ def _read_stream(file, widen):
             raise RefusedError(f"it has a storage {key!r} of which it does not say the type.")
         count, = struct.unpack("<q", file.read(8))
         raw[key] = file.read(count * sizes[key]) if count > 0 else b""
-    return resolve(saved, lambda storage, dtype: _elements(raw[storage.key], storage, dtype, swapped, widen))
+    return resolve(saved, _elements_of(raw.__getitem__, swapped, widen))
 
 
 def _named(value):
@@ -81,18 +76,35 @@ def _named(value):
     return f"{value!r:.40}" if isinstance(value, int | str) else f"a {type(value).__name__}"
 
 
-def _elements(raw, storage, dtype, swapped, widen):
-    """The elements of a storage from its bytes, one-dimensional."""
-    length = storage.total * storage.dtype.itemsize
-    if len(raw) < length:
-        raise RefusedError(f"its storage {storage.key!r} has {len(raw)} bytes; wanted {length}. The file is damaged.")
+def _elements_of(read, swapped, widen):
+    """The function that `resolve` wants; `read` gives a storage's bytes by its key.
+
+    A storage is read and converted once for all tensors in it: a file can have very many of them.
+    """
+    read, converted = functools.cache(read), {}
+
+    def elements_of(storage, dtype):
+        raw, length = read(storage.key), storage.total * storage.dtype.itemsize
+        if len(raw) < length:
+            raise RefusedError(f"its storage {storage.key!r} has {len(raw)} bytes; wanted {length}. The file is "
+                               "damaged.")
+        if (storage.key, dtype) not in converted:
+            converted[storage.key, dtype] = _converted(raw, dtype, swapped, widen)
+        elements = converted[storage.key, dtype][:length // dtype.itemsize]
+        return elements[storage.start:storage.start + storage.count]
+
+    return elements_of
+
+
+def _converted(raw, dtype, swapped, widen):
+    """All elements of a storage from its bytes, one-dimensional."""
+    raw = memoryview(raw)[:len(raw) // dtype.itemsize * dtype.itemsize]   # an untyped storage can have a rest
+    if dtype == np.bool_:
+        return np.frombuffer(raw, np.uint8) != 0
+    elements = np.frombuffer(raw, dtype)
     if swapped:
         unit = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
-        elements = np.frombuffer(raw[:length], f"u{unit}").byteswap().view(dtype)
-    elif dtype == np.bool_:
-        elements = np.frombuffer(raw[:length], np.uint8) != 0
-    else:
-        elements = np.frombuffer(raw[:length], dtype)
+        elements = elements.view(f"u{unit}").byteswap().view(dtype)
     if widen and dtype.name.startswith(("bfloat", "float8")):
         elements = elements.astype(np.float32)
-    return elements[storage.start:storage.start + storage.count]
+    return elements
