@@ -1,6 +1,8 @@
 """PyTorch's files: what the reference writer wrote comes back bit for bit, and what could run is refused by name."""
 import io
 import json
+import pickle
+import struct
 import tracemalloc
 import zipfile
 
@@ -148,4 +150,22 @@ def test_a_part_that_is_there_many_times_is_read_once(tmp_path):
         read_torch(path)
     path.write_bytes(archive(b"\x80\x02]q\x00h\x00a."))
     with pytest.raises(ValueError, match="a list that holds itself"):
+        read_torch(path)
+
+
+def stream(header, data, storage=NUMBERS):
+    """A file as older PyTorch wrote it, of one storage."""
+    parts = [0x1950A86A20F9469CFC6C, 1001, header]
+    begin = b"".join(pickle.dumps(part, 2) for part in parts)
+    return begin + data + pickle.dumps(["0"], 2) + struct.pack("<q", storage.size) + storage.tobytes()
+
+
+@pytest.mark.parametrize("little_endian", [True, False])
+def test_the_older_stream_is_little_endian_on_any_machine(tmp_path, little_endian):
+    """torch/csrc/generic/serialization.cpp turns what a big-endian machine writes; only the zip has a machine's own order."""
+    path = tmp_path / "w.pth"
+    path.write_bytes(stream({"protocol_version": 1001, "little_endian": little_endian}, tensor((4,), (1,))))
+    np.testing.assert_array_equal(read_torch(path), NUMBERS)
+    path.write_bytes(stream([], tensor((4,), (1,))))
+    with pytest.raises(ValueError, match="a list where it says what machine wrote it; wanted a dict"):
         read_torch(path)

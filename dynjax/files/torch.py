@@ -60,7 +60,8 @@ def _read_stream(file, widen):
     if (magic := load_pickle(file)) != MAGIC or (protocol := load_pickle(file)) != PROTOCOL:
         found = _named(magic) if magic != MAGIC else f"protocol {_named(protocol)}"
         raise RefusedError(f"it begins with {found}, not as torch.save's files do.")
-    swapped = load_pickle(file).get("little_endian") is False
+    if not isinstance(machine := load_pickle(file), dict):   # a big-endian one too writes little-endian elements here
+        raise RefusedError(f"it has a {type(machine).__name__} where it says what machine wrote it; wanted a dict.")
     sizes, raw = {}, {}
     saved = load_pickle(file, sizes)
     for key in load_pickle(file):
@@ -68,7 +69,7 @@ def _read_stream(file, widen):
             raise RefusedError(f"it has a storage {key!r} of which it does not say the type.")
         count, = struct.unpack("<q", file.read(8))
         raw[key] = file.read(count * sizes[key]) if count > 0 else b""
-    return resolve(saved, _elements_of(raw.__getitem__, swapped, widen))
+    return resolve(saved, _elements_of(raw.__getitem__, False, widen))
 
 
 def _named(value):
