@@ -111,3 +111,13 @@ def test_dicts_that_are_there_many_times_are_read_once(tmp_path):
     tree["a"] = tree
     with pytest.raises(ValueError, match="a dict at a that holds itself"):
         read_pickled_arrays(write(tmp_path, tree))
+
+
+@pytest.mark.parametrize("name", [b"numpy\ndtype", b"numpy.core.multiarray\n_reconstruct", b"_codecs\nencode",
+                                  b"numpy\nndarray", b"collections\nOrderedDict", b"builtins\ndict"])
+@pytest.mark.parametrize("state", [b"}U\x01aU\x01bs", b"N}U\x01aU\x01bs\x86"])
+def test_a_file_cannot_alter_what_it_names(tmp_path, name, state):
+    path = tmp_path / "x.pkl"
+    path.write_bytes(b"\x80\x02c" + name + b"\n" + state + b"b.")
+    with pytest.raises(ValueError, match="it gives a state to a name"):
+        read_pickled_arrays(path)

@@ -118,6 +118,8 @@ def test_a_storage_is_converted_once_for_all_its_views(tmp_path, kind, total, or
     (b"\x80\x02\x82\x01.", {}, "the instruction EXT1"),
     (b"\x80\x02]r\xff\xff\xff\x7f.", {}, "numbers 2147483647 parts"),
     (b"\x80\x02ctorch\nFloatStorage\n}b.", {}, "gives a state to a type"),
+    (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x01\0\0\0aX\x01\0\0\0bsb.", {}, "gives a state to a name"),
+    (b"\x80\x02ccollections\nOrderedDict\n}b.", {}, "gives a state to a name"),
     (b"\x80\x02ctorch\nFloatStorage\n.", {}, "holds a Type where tensors, numbers and text"),
     (b"\x80\x02K\x01Q.", {}, "something that is no storage"),
     (tensor((2, 2), (1, 2)), {"constants.pkl": b""}, "TorchScript")])
@@ -162,7 +164,7 @@ def stream(header, data, storage=NUMBERS):
 
 @pytest.mark.parametrize("little_endian", [True, False])
 def test_the_older_stream_is_little_endian_on_any_machine(tmp_path, little_endian):
-    """torch/csrc/generic/serialization.cpp turns what a big-endian machine writes; only the zip has a machine's own order."""
+    """PyTorch's torch/csrc/generic/serialization.cpp turns them; only the zip can have the machine's own order."""
     path = tmp_path / "w.pth"
     path.write_bytes(stream({"protocol_version": 1001, "little_endian": little_endian}, tensor((4,), (1,))))
     np.testing.assert_array_equal(read_torch(path), NUMBERS)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dynjax.files.unpickling import Call, RefusedError
+
 
 def read_pickled_arrays(path):
     """Reads nested dicts of numeric numpy arrays from a pickle of any protocol, written under numpy 1 or 2.
@@ -28,15 +30,11 @@ def read_pickled_arrays(path):
     with path.open("rb") as file:
         try:
             return _resolve(_Reader(file, encoding="latin1").load(), (), {})
-        except _RefusedError as error:
+        except RefusedError as error:
             raise ValueError(f"{path} was not read: {error}") from None
         except Exception as error:   # a damaged pickle raises nearly anything
             raise ValueError(f"{path} is no readable pickle of numpy arrays ({type(error).__name__}: {error}); "
                              "wanted a complete file of nested dicts of arrays.") from error
-
-
-class _RefusedError(Exception):
-    """The file asks for more than dicts of numeric arrays."""
 
 
 class _Type:
@@ -51,7 +49,7 @@ class _Type:
 
     def numpy(self):
         if not isinstance(self.code, str) or self.code[:1] not in "biufc" or self.order not in ("<", ">", "=", "|"):
-            raise _RefusedError(f"it holds an array of type {self.code!r}; wanted numbers or booleans.")
+            raise RefusedError(f"it holds an array of type {self.code!r}; wanted numbers or booleans.")
         return np.dtype(self.code).newbyteorder(self.order)
 
 
@@ -75,45 +73,39 @@ class _Array:
         return array
 
 
-_NDARRAY = object()   # stands for the class numpy.ndarray, which the file only passes on
+def _no_bytes():
+    """How protocols 0 to 2 write the bytes of an empty array."""
+    return b""
+
+
+def _encode(text, encoding):
+    """How protocols 0 to 2 write all other bytes."""
+    if encoding != "latin1":
+        raise RefusedError(f"it encodes text as {encoding!r}; wanted latin1, as numpy writes it.")
+    return text.encode("latin1")
+
+
+KNOWN = {
+    ("builtins", "dict"): Call(dict), ("__builtin__", "dict"): Call(dict),
+    ("collections", "OrderedDict"): Call(collections.OrderedDict),
+    ("numpy", "ndarray"): Call(None),   # which the file only passes on
+    ("numpy", "dtype"): Call(lambda code, *_: _Type(code)),
+    ("_codecs", "encode"): Call(_encode), ("__builtin__", "bytes"): Call(_no_bytes),
+}
+for _core in ("numpy.core", "numpy._core"):   # before and since numpy 2
+    KNOWN[_core + ".multiarray", "_reconstruct"] = Call(lambda *_: _Array())
+    KNOWN[_core + ".numeric", "_frombuffer"] = Call(
+        lambda raw, kind, shape, order, axes=None: _Array((shape, kind, order, raw, axes)))
 
 
 class _Reader(pickle.Unpickler):
-    """Knows a handful of names. Bound methods are handed out: the file cannot alter those."""
+    """Knows a handful of names."""
 
     def find_class(self, module, name):
-        known = {
-            ("builtins", "dict"): dict, ("__builtin__", "dict"): dict,
-            ("collections", "OrderedDict"): collections.OrderedDict,
-            ("numpy", "ndarray"): _NDARRAY, ("numpy", "dtype"): self.make_type,
-            ("_codecs", "encode"): self.encode, ("__builtin__", "bytes"): self.no_bytes,
-        }
-        for core in ("numpy.core", "numpy._core"):   # before and since numpy 2
-            known[core + ".multiarray", "_reconstruct"] = self.reconstruct
-            known[core + ".numeric", "_frombuffer"] = self.from_buffer
-        if (module, name) not in known:
-            raise _RefusedError(f"it names {module}.{name}, which is neither a dict nor a numpy array; wanted a "
-                                "pickle of nested dicts of arrays. Nothing of it was called.")
-        return known[module, name]
-
-    def make_type(self, code, *_):
-        return _Type(code)
-
-    def reconstruct(self, *_):
-        return _Array()
-
-    def from_buffer(self, raw, kind, shape, order, axes=None):
-        return _Array((shape, kind, order, raw, axes))
-
-    def no_bytes(self):
-        """How protocols 0 to 2 write the bytes of an empty array."""
-        return b""
-
-    def encode(self, text, encoding):
-        """How protocols 0 to 2 write all other bytes."""
-        if encoding != "latin1":
-            raise _RefusedError(f"it encodes text as {encoding!r}; wanted latin1, as numpy writes it.")
-        return text.encode("latin1")
+        if (module, name) not in KNOWN:
+            raise RefusedError(f"it names {module}.{name}, which is neither a dict nor a numpy array; wanted a "
+                               "pickle of nested dicts of arrays. Nothing of it was called.")
+        return KNOWN[module, name]
 
 
 def _resolve(value, path, done):
@@ -122,10 +114,10 @@ def _resolve(value, path, done):
         return value.numpy()
     where = f"a {type(value).__name__} at {'/'.join(path) or 'the top'}"
     if not isinstance(value, dict):
-        raise _RefusedError(f"it holds {where}; wanted nested dicts with arrays for leaves.")
+        raise RefusedError(f"it holds {where}; wanted nested dicts with arrays for leaves.")
     if id(value) not in done:
         done[id(value)] = None   # while its entries are at work
         done[id(value)] = type(value)((key, _resolve(item, (*path, str(key)), done)) for key, item in value.items())
     if done[id(value)] is None:
-        raise _RefusedError(f"it holds {where} that holds itself.")
+        raise RefusedError(f"it holds {where} that holds itself.")
     return done[id(value)]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dynjax.files.torch_pickle import RefusedError, load_pickle, resolve
+from dynjax.files.torch_pickle import load_pickle, resolve
+from dynjax.files.unpickling import RefusedError
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001   # how the older stream begins
 

@@ -6,6 +6,8 @@ import pickletools
 import ml_dtypes
 import numpy as np
 
+from dynjax.files.unpickling import Call, RefusedError
+
 # What PyTorch writes. Above all none that builds instances (INST, OBJ), none from the registry of extensions (EXT).
 OPCODES = frozenset((
     "PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET", "MARK", "EMPTY_DICT",
@@ -22,10 +24,6 @@ TYPES = {"float32": np.float32, "float64": np.float64, "float16": np.float16, "b
          "uint16": np.uint16, "uint32": np.uint32, "uint64": np.uint64, "bool": np.bool_, "complex64": np.complex64,
          "complex128": np.complex128, "float8_e4m3fn": ml_dtypes.float8_e4m3fn, "float8_e5m2": ml_dtypes.float8_e5m2,
          "float8_e4m3fnuz": ml_dtypes.float8_e4m3fnuz, "float8_e5m2fnuz": ml_dtypes.float8_e5m2fnuz}
-
-
-class RefusedError(Exception):
-    """The file asks for more than tensors, numbers, text and containers of these."""
 
 
 class Type:
@@ -90,6 +88,26 @@ class _Dict(dict):
         pass
 
 
+def _rebuild(storage, offset, shape, strides, *_):
+    return Tensor(storage, offset, shape, strides)
+
+
+def _rebuild_typed(storage, offset, shape, strides, gradient, hooks, dtype, *_):
+    return Tensor(storage, offset, shape, strides, dtype)
+
+
+def _rebuild_parameter(tensor, *_):
+    return tensor
+
+
+KNOWN = {("collections", "OrderedDict"): Call(_Dict), ("torch.storage", "UntypedStorage"): Type(np.uint8),
+         ("torch._utils", "_rebuild_tensor"): Call(_rebuild), ("torch._utils", "_rebuild_tensor_v2"): Call(_rebuild),
+         ("torch._utils", "_rebuild_tensor_v3"): Call(_rebuild_typed),
+         ("torch._utils", "_rebuild_parameter"): Call(_rebuild_parameter),
+         **{("torch", f"{kind}Storage"): Type(dtype) for kind, dtype in STORAGES.items()},
+         **{("torch", kind): Type(dtype) for kind, dtype in TYPES.items()}}
+
+
 class _Reader(pickle.Unpickler):
     """Knows a handful of names, each replaced by a recorder from here.
 
@@ -102,17 +120,10 @@ class _Reader(pickle.Unpickler):
         self.sizes = sizes
 
     def find_class(self, module, name):
-        known = {("collections", "OrderedDict"): _Dict, ("torch.storage", "UntypedStorage"): Type(np.uint8),
-                 ("torch._utils", "_rebuild_tensor"): self.rebuild,
-                 ("torch._utils", "_rebuild_tensor_v2"): self.rebuild,
-                 ("torch._utils", "_rebuild_tensor_v3"): self.rebuild_typed,
-                 ("torch._utils", "_rebuild_parameter"): self.rebuild_parameter}
-        known |= {("torch", f"{kind}Storage"): Type(dtype) for kind, dtype in STORAGES.items()}
-        known |= {("torch", kind): Type(dtype) for kind, dtype in TYPES.items()}
-        if (module, name) not in known:
+        if (module, name) not in KNOWN:
             raise RefusedError(f"it names {module}.{name}, which is no part of a file of tensors. Nothing of it was "
                                "called. Save the network's state_dict() alone.")
-        return known[module, name]
+        return KNOWN[module, name]
 
     def persistent_load(self, identity):
         wanted = isinstance(identity, tuple) and len(identity) in (5, 6) and identity[0] == "storage"
@@ -127,15 +138,6 @@ class _Reader(pickle.Unpickler):
             if type(start) is not int or type(seen) is not int or not 0 <= start <= start + seen <= count:
                 raise RefusedError(f"it refers to elements from {start} on, {seen} of them, of a storage of {count}.")
         return Storage(kind.dtype, key, count, start, seen)
-
-    def rebuild(self, storage, offset, shape, strides, *_):
-        return Tensor(storage, offset, shape, strides)
-
-    def rebuild_typed(self, storage, offset, shape, strides, gradient, hooks, dtype, *_):
-        return Tensor(storage, offset, shape, strides, dtype)
-
-    def rebuild_parameter(self, tensor, *_):
-        return tensor
 
 
 def load_pickle(file, sizes=None):
