@@ -12,6 +12,8 @@ import pytest
 from dynjax.files import read_arrays, read_torch
 
 NUMBERS = np.arange(4, dtype=np.float32)
+# The pickle of forty pairs, each of the one before twice: 2^40 parts if every mention counted.
+PAIRS = b")" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(40))
 
 
 def leaves(value, path=()):
@@ -116,7 +118,6 @@ def test_a_storage_is_converted_once_for_all_its_views(tmp_path, kind, total, or
 @pytest.mark.parametrize(("data", "more", "sentence"), [
     (b"\x80\x02(i__main__\nThing\n.", {}, "the instruction INST"),
     (b"\x80\x02\x82\x01.", {}, "the instruction EXT1"),
-    (b"\x80\x02]r\xff\xff\xff\x7f.", {}, "numbers 2147483647 parts"),
     (b"\x80\x02ctorch\nFloatStorage\n}b.", {}, "gives a state to a type"),
     (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x01\0\0\0aX\x01\0\0\0bsb.", {}, "gives a state to a name"),
     (b"\x80\x02ccollections\nOrderedDict\n}b.", {}, "gives a state to a name"),
@@ -130,6 +131,12 @@ def test_forged_files_are_sentences(tmp_path, data, more, sentence):
         read_torch(path)
 
 
+def test_places_in_the_memo_cost_nothing(tmp_path):
+    path = tmp_path / "w.pth"
+    path.write_bytes(archive(b"\x80\x02]r\xff\xff\xff\x7f."))   # the last of 2^31
+    assert read_torch(path) == []
+
+
 def test_other_objects_than_dicts_hold_no_arrays_by_name(tmp_path):
     path = tmp_path / "w.pth"
     path.write_bytes(archive(tensor((4,), (1,))))
@@ -138,16 +145,14 @@ def test_other_objects_than_dicts_hold_no_arrays_by_name(tmp_path):
 
 
 def test_a_part_that_is_there_many_times_is_read_once(tmp_path):
-    """Forty pairs, each of the one before twice: 2^40 parts if every mention were copied."""
-    pairs = b")" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(40))
     path = tmp_path / "w.pth"
-    path.write_bytes(archive(b"\x80\x02" + pairs + b"."))
+    path.write_bytes(archive(b"\x80\x02" + PAIRS + b"."))
     value = read_torch(path)
     for _ in range(40):
         assert value[0] is value[1]
         value = value[0]
     assert value == ()
-    path.write_bytes(b"\x80\x02" + pairs + b".")   # in the place where the older stream says what it is
+    path.write_bytes(b"\x80\x02" + PAIRS + b".")   # in the place where the older stream says what it is
     with pytest.raises(ValueError, match="begins with a tuple, not as"):
         read_torch(path)
     path.write_bytes(archive(b"\x80\x02]q\x00h\x00a."))
@@ -155,11 +160,11 @@ def test_a_part_that_is_there_many_times_is_read_once(tmp_path):
         read_torch(path)
 
 
-def stream(header, data, storage=NUMBERS):
+def stream(header, data, storage=NUMBERS, key="0"):
     """A file as older PyTorch wrote it, of one storage."""
     parts = [0x1950A86A20F9469CFC6C, 1001, header]
     begin = b"".join(pickle.dumps(part, 2) for part in parts)
-    return begin + data + pickle.dumps(["0"], 2) + struct.pack("<q", storage.size) + storage.tobytes()
+    return begin + data + pickle.dumps([key], 2) + struct.pack("<q", storage.size) + storage.tobytes()
 
 
 @pytest.mark.parametrize("little_endian", [True, False])
@@ -168,6 +173,21 @@ def test_the_older_stream_is_little_endian_on_any_machine(tmp_path, little_endia
     path = tmp_path / "w.pth"
     path.write_bytes(stream({"protocol_version": 1001, "little_endian": little_endian}, tensor((4,), (1,))))
     np.testing.assert_array_equal(read_torch(path), NUMBERS)
+    path.write_bytes(stream({}, tensor((4,), (1,)), key=((),)))
+    with pytest.raises(ValueError, match="a storage called a tuple of which"):
+        read_torch(path)
     path.write_bytes(stream([], tensor((4,), (1,))))
     with pytest.raises(ValueError, match="a list where it says what machine wrote it; wanted a dict"):
+        read_torch(path)
+
+
+@pytest.mark.parametrize(("key", "kind"), [
+    (tensor((4,), (1,), stop=b"")[2:], "Tensor"), (b"K\x01\x85", "tuple"), (PAIRS, "tuple")])
+@pytest.mark.parametrize("form", ["item", "items", "pairs"])
+def test_keys_are_text_or_numbers(tmp_path, key, kind, form):
+    path = tmp_path / "w.pth"
+    data = {"item": b"}" + key + b"Ns", "items": b"}(" + key + b"Nu",
+            "pairs": b"ccollections\nOrderedDict\n](](" + key + b"Nee\x85R"}[form]
+    path.write_bytes(archive(b"\x80\x02" + data + b"."))
+    with pytest.raises(ValueError, match=f"a dict key of the kind {kind}; wanted text or a number"):
         read_torch(path)

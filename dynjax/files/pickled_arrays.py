@@ -1,11 +1,11 @@
 """Pickles of nested dicts of numpy arrays, read without calling anything that the file names."""
 import collections
-import pickle
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from dynjax.files.unpickling import Call, RefusedError
+from dynjax.files.unpickling import Call, GuardedUnpickler, RefusedError, check_keys
 
 
 def read_pickled_arrays(path):
@@ -48,7 +48,9 @@ class _Type:
         self.order = state[1]
 
     def numpy(self):
-        if not isinstance(self.code, str) or self.code[:1] not in "biufc" or self.order not in ("<", ">", "=", "|"):
+        if not isinstance(self.code, str):
+            raise RefusedError(f"it holds an array of type {type(self.code).__name__}; wanted numbers or booleans.")
+        if self.code[:1] not in "biufc" or self.order not in ("<", ">", "=", "|"):
             raise RefusedError(f"it holds an array of type {self.code!r}; wanted numbers or booleans.")
         return np.dtype(self.code).newbyteorder(self.order)
 
@@ -81,13 +83,19 @@ def _no_bytes():
 def _encode(text, encoding):
     """How protocols 0 to 2 write all other bytes."""
     if encoding != "latin1":
-        raise RefusedError(f"it encodes text as {encoding!r}; wanted latin1, as numpy writes it.")
+        found = repr(encoding) if isinstance(encoding, str) else f"a {type(encoding).__name__}"
+        raise RefusedError(f"it encodes text as {found}; wanted latin1, as numpy writes it.")
     return text.encode("latin1")
 
 
+def _dict_of(kind, pairs=()):
+    check_keys(key for key, _ in pairs)
+    return kind(pairs)
+
+
 KNOWN = {
-    ("builtins", "dict"): Call(dict), ("__builtin__", "dict"): Call(dict),
-    ("collections", "OrderedDict"): Call(collections.OrderedDict),
+    ("builtins", "dict"): Call(partial(_dict_of, dict)), ("__builtin__", "dict"): Call(partial(_dict_of, dict)),
+    ("collections", "OrderedDict"): Call(partial(_dict_of, collections.OrderedDict)),
     ("numpy", "ndarray"): Call(None),   # which the file only passes on
     ("numpy", "dtype"): Call(lambda code, *_: _Type(code)),
     ("_codecs", "encode"): Call(_encode), ("__builtin__", "bytes"): Call(_no_bytes),
@@ -98,7 +106,7 @@ for _core in ("numpy.core", "numpy._core"):   # before and since numpy 2
         lambda raw, kind, shape, order, axes=None: _Array((shape, kind, order, raw, axes)))
 
 
-class _Reader(pickle.Unpickler):
+class _Reader(GuardedUnpickler):
     """Knows a handful of names."""
 
     def find_class(self, module, name):

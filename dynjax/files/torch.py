@@ -66,8 +66,8 @@ def _read_stream(file, widen):
     sizes, raw = {}, {}
     saved = load_pickle(file, sizes)
     for key in load_pickle(file):
-        if key not in sizes:
-            raise RefusedError(f"it has a storage {key!r} of which it does not say the type.")
+        if not isinstance(key, str) or key not in sizes:
+            raise RefusedError(f"it has a storage called {_named(key)} of which it does not say the type.")
         count, = struct.unpack("<q", file.read(8))
         raw[key] = file.read(count * sizes[key]) if count > 0 else b""
     return resolve(saved, _elements_of(raw.__getitem__, False, widen))

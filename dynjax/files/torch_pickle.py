@@ -1,12 +1,11 @@
 """The pickles inside PyTorch's files, read without calling anything that the file names."""
 import math
-import pickle
 import pickletools
 
 import ml_dtypes
 import numpy as np
 
-from dynjax.files.unpickling import Call, RefusedError
+from dynjax.files.unpickling import Call, GuardedUnpickler, RefusedError, check_keys
 
 # What PyTorch writes. Above all none that builds instances (INST, OBJ), none from the registry of extensions (EXT).
 OPCODES = frozenset((
@@ -14,7 +13,6 @@ OPCODES = frozenset((
     "EMPTY_LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "SETITEM", "SETITEMS", "APPEND",
     "APPENDS", "BINUNICODE", "SHORT_BINUNICODE", "SHORT_BINSTRING", "BININT", "BININT1", "BININT2", "LONG1",
     "BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE", "GLOBAL", "STACK_GLOBAL", "BINPERSID", "REDUCE", "BUILD", "STOP"))
-LARGEST_MEMO = 10**7   # entries; a place in the memo costs memory even where it is the only one
 
 STORAGES = {"Float": np.float32, "Double": np.float64, "Half": np.float16, "BFloat16": ml_dtypes.bfloat16,
             "Long": np.int64, "Int": np.int32, "Short": np.int16, "Char": np.int8, "Byte": np.uint8, "Bool": np.bool_,
@@ -88,6 +86,11 @@ class _Dict(dict):
         pass
 
 
+def _ordered_dict(pairs=()):
+    check_keys(key for key, _ in pairs)
+    return _Dict(pairs)
+
+
 def _rebuild(storage, offset, shape, strides, *_):
     return Tensor(storage, offset, shape, strides)
 
@@ -100,7 +103,7 @@ def _rebuild_parameter(tensor, *_):
     return tensor
 
 
-KNOWN = {("collections", "OrderedDict"): Call(_Dict), ("torch.storage", "UntypedStorage"): Type(np.uint8),
+KNOWN = {("collections", "OrderedDict"): Call(_ordered_dict), ("torch.storage", "UntypedStorage"): Type(np.uint8),
          ("torch._utils", "_rebuild_tensor"): Call(_rebuild), ("torch._utils", "_rebuild_tensor_v2"): Call(_rebuild),
          ("torch._utils", "_rebuild_tensor_v3"): Call(_rebuild_typed),
          ("torch._utils", "_rebuild_parameter"): Call(_rebuild_parameter),
@@ -108,7 +111,7 @@ KNOWN = {("collections", "OrderedDict"): Call(_Dict), ("torch.storage", "Untyped
          **{("torch", kind): Type(dtype) for kind, dtype in TYPES.items()}}
 
 
-class _Reader(pickle.Unpickler):
+class _Reader(GuardedUnpickler):
     """Knows a handful of names, each replaced by a recorder from here.
 
     Attributes:
@@ -136,7 +139,7 @@ class _Reader(pickle.Unpickler):
         if more and more[0] is not None:   # older files: a part of another storage
             _, start, seen = more[0]
             if type(start) is not int or type(seen) is not int or not 0 <= start <= start + seen <= count:
-                raise RefusedError(f"it refers to elements from {start} on, {seen} of them, of a storage of {count}.")
+                raise RefusedError(f"it refers to a part that is not in its storage of {count} elements.")
         return Storage(kind.dtype, key, count, start, seen)
 
 
@@ -154,13 +157,9 @@ def load_pickle(file, sizes=None):
       Exception: nearly any other, of a damaged pickle.
     """
     start = file.tell()
-    places = 0
-    for opcode, argument, _ in pickletools.genops(file):
+    for opcode, _, _ in pickletools.genops(file):
         if opcode.name not in OPCODES:
             raise RefusedError(f"its pickle has the instruction {opcode.name}, which no file of tensors needs.")
-        places = max(places, argument if opcode.name == "LONG_BINPUT" else 0)
-    if places > LARGEST_MEMO:
-        raise RefusedError(f"its pickle numbers {places} parts, which is beyond any file of tensors.")
     file.seek(start)
     return _Reader(file, {} if sizes is None else sizes).load()
 
