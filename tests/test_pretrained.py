@@ -193,6 +193,9 @@ def changed(arrays, **changes):
     ({"conv_last__bias": np.zeros(4)}, r"not fitting: conv_last\.bias \(4,\) for params/tail/bias \(3,\)"),
     ({"conv_last__weight": np.zeros((3, 4))}, r"not fitting: conv_last\.weight \(3, 4\)"),
     ({"conv_last__bias": np.broadcast_to(np.float32(1), (2**40,))}, r"not fitting: conv_last\.bias \(1099511627776,\)"),
+    ({"conv_last__bias": np.array([1, "a", None], object)}, r"not fitting: conv_last\.bias of type object, no real num"),
+    ({"conv_last__bias": np.zeros(3, complex)}, r"not fitting: conv_last\.bias of type complex128, no real numbers"),
+    ({"mean": np.array([None] * 3)}, "not fitting: mean, which"),
     ({"mean": np.zeros((1, 3, 1, 1))}, "not fitting: mean, which the network has as the constant"),
 ])
 def test_what_does_not_fit_is_named(changes, sentence):
@@ -201,7 +204,7 @@ def test_what_does_not_fit_is_named(changes, sentence):
         pretrained.load(net, changed(arrays, **changes))
 
 
-@pytest.mark.parametrize("shape", [(2**39, 2)])
+@pytest.mark.parametrize("shape", [(3, 4), (1, 3, 4, 1), (2**39, 2)])
 def test_a_norm_of_another_shape_does_not_fit(shape):
     """Axes of one around the features are as the programs have them; features on several axes are another layer's."""
     net = DnCNN(features=12, layers=3, channels=1)
@@ -214,6 +217,13 @@ def test_a_norm_of_another_shape_does_not_fit(shape):
     arrays["model.3.weight"] = np.broadcast_to(np.full(shape[-1], np.float32(0.5)), shape)   # 4 TB if it were copied
     with pytest.raises(ValueError, match=r"not fitting: model\.3\.weight .* for params/norm_1/scale \(12,\)"):
         pretrained.load(net, arrays)
+
+
+@pytest.mark.parametrize("kind", [jnp.bfloat16, np.float16, np.int32, np.bool_])
+def test_all_real_numbers_are_taken(kind):
+    net, arrays = small_edsr()
+    arrays["conv_last.bias"] = np.ones(3, kind)
+    np.testing.assert_array_equal(pretrained.load(net, arrays)["params"]["tail"]["bias"], np.ones(3, np.float32))
 
 
 def test_constants_and_counters_are_recognised():

@@ -144,14 +144,17 @@ def _fill(shapes, layout, arrays, stacked):
             array = arrays.pop(name)
             # By its size first: an array expanded in the file can be larger than any memory once it is converted.
             ours = _converted(convert, array) if array.size == wanted.size else None
-            if ours is None or ours.shape != wanted.shape:
+            if not _is_real(array.dtype):
+                misfits.append(f"{name} of type {array.dtype}, no real numbers")
+            elif ours is None or ours.shape != wanted.shape:
                 misfits.append(f"{name} {array.shape} for {'/'.join(map(str, path))} {wanted.shape}")
             else:
                 filled[path] = jnp.asarray(ours, wanted.dtype)
     for name, constant in layout.constants.items():
         array = arrays.pop(name, None)
-        if array is not None and not (array.size == constant.size and
-                                      np.allclose(array.reshape(-1), constant.reshape(-1), rtol=0, atol=1e-6)):
+        equal = array is None or (_is_real(array.dtype) and array.size == constant.size and np.allclose(
+            array.reshape(-1), constant.reshape(-1), rtol=0, atol=1e-6))
+        if not equal:
             misfits.append(f"{name}, which the network has as the constant {constant.reshape(-1).tolist()}")
     surplus = [name for name in arrays if not any(fnmatch.fnmatchcase(name, pattern) for pattern in layout.ignored)]
     problems = {"missing": missing, "left over": surplus, "not fitting": misfits}
@@ -159,6 +162,10 @@ def _fill(shapes, layout, arrays, stacked):
         said = "; ".join(f"{kind}: {_named(names)}" for kind, names in problems.items() if names)
         raise ValueError(f"the source does not fit the network ({said}). {_advice(names_and_shapes)}")
     return traverse_util.unflatten_dict(filled)
+
+
+def _is_real(dtype):
+    return any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, np.bool_))   # with bfloat16, float8
 
 
 def _advice(arrays):
