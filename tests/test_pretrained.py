@@ -193,7 +193,7 @@ def changed(arrays, **changes):
     ({"conv_last__bias": np.zeros(4)}, r"not fitting: conv_last\.bias \(4,\) for params/tail/bias \(3,\)"),
     ({"conv_last__weight": np.zeros((3, 4))}, r"not fitting: conv_last\.weight \(3, 4\)"),
     ({"conv_last__bias": np.broadcast_to(np.float32(1), (2**40,))}, r"not fitting: conv_last\.bias \(1099511627776,\)"),
-    ({"conv_last__bias": np.array([1, "a", None], object)}, r"not fitting: conv_last\.bias of type object, no real num"),
+    ({"conv_last__bias": np.array([1, "a", None], object)}, r"not fitting: conv_last\.bias of type object, no real"),
     ({"conv_last__bias": np.zeros(3, complex)}, r"not fitting: conv_last\.bias of type complex128, no real numbers"),
     ({"mean": np.array([None] * 3)}, "not fitting: mean, which"),
     ({"mean": np.zeros((1, 3, 1, 1))}, "not fitting: mean, which the network has as the constant"),
@@ -277,6 +277,12 @@ def test_sources_and_networks_that_are_not_known(tmp_path):
         pretrained.load(net, {"generator": arrays})
     with pytest.raises(ValueError, match="there is no file"):
         pretrained.load(net, tmp_path / "w.npz")
+    with pytest.raises(ValueError, match=r"the source has entries called 0, 1; wanted arrays by name"):
+        pretrained.load(net, {0: np.zeros(3), 1: np.zeros(3)})
+    for nested in ([np.broadcast_to(np.float32(1), (2**40,))], ((1, 2), (3,)), [{}]):
+        with pytest.raises(ValueError, match="the source has lists of more than numbers or text: steps"):
+            pretrained.load(net, {**arrays, "steps": nested})
+    pretrained.load(net, {**arrays, "classes": ["a", "b"]})
 
 
 def test_official_arguments():

@@ -62,6 +62,14 @@ def _unwrap(source):
     if nested or not source:
         raise ValueError(f"the source holds {'dicts: ' + ', '.join(nested) if nested else 'nothing'}; wanted arrays by "
                          f"name, at most inside one of {', '.join(NESTED)}.")
+    unnamed = [str(name) for name in source if not isinstance(name, str)]
+    if unnamed:
+        raise ValueError(f"the source has entries called {_named(unnamed)}; wanted arrays by name, as state_dict() "
+                         "gives them.")
+    lists = [name for name, value in source.items() if isinstance(value, list | tuple) and not all(
+        isinstance(item, int | float | str | np.generic) for item in value)]
+    if lists:
+        raise ValueError(f"the source has lists of more than numbers or text: {_named(lists)}; wanted arrays by name.")
     if all(name.startswith("module.") for name in source):
         source = {name.removeprefix("module."): array for name, array in source.items()}
     arrays = {name: np.asarray(array) for name, array in source.items()}
