@@ -99,3 +99,46 @@ def test_too_few_bytes_for_the_shape(tmp_path):
 def test_absent(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file .*absent\.pkl"):
         read_pickled_arrays(tmp_path / "absent.pkl")
+
+
+def test_dicts_that_are_there_many_times_are_read_once(tmp_path):
+    tree = {}
+    for _ in range(40):
+        tree = {"a": tree, "b": tree}   # 2^40 dicts if every mention were copied
+    read = read_pickled_arrays(write(tmp_path, tree))
+    assert read["a"] is read["b"] and set(read["a"]) == {"a", "b"}
+    tree = {}
+    tree["a"] = tree
+    with pytest.raises(ValueError, match="a dict at a that holds itself"):
+        read_pickled_arrays(write(tmp_path, tree))
+
+
+@pytest.mark.parametrize("name", [b"numpy\ndtype", b"numpy.core.multiarray\n_reconstruct", b"_codecs\nencode",
+                                  b"numpy\nndarray", b"collections\nOrderedDict", b"builtins\ndict"])
+@pytest.mark.parametrize("state", [b"}U\x01aU\x01bs", b"N}U\x01aU\x01bs\x86"])
+def test_a_file_cannot_alter_what_it_names(tmp_path, name, state):
+    path = tmp_path / "x.pkl"
+    path.write_bytes(b"\x80\x02c" + name + b"\n" + state + b"b.")
+    with pytest.raises(ValueError, match="it gives a state to a name"):
+        read_pickled_arrays(path)
+
+
+PAIRS = b")" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(40))   # of 2^40 parts if every mention counted
+
+
+@pytest.mark.parametrize("data, said", [
+    (b"}" + PAIRS + b"Ns.", "a dict key of the kind tuple"), (b"}(" + PAIRS + b"Nu.", "a dict key of the kind tuple"),
+    (b"c__builtin__\ndict\n](" + PAIRS + b"N\x86e\x85R.", "a dict key of the kind tuple"),
+    (b"c_codecs\nencode\nU\x01a" + PAIRS + b"\x86R.", "encodes text as a tuple; wanted latin1")])
+def test_nested_tuples_are_refused_at_once(tmp_path, data, said):
+    path = tmp_path / "x.pkl"
+    path.write_bytes(b"\x80\x02" + data)
+    with pytest.raises(ValueError, match=said):
+        read_pickled_arrays(path)
+
+
+def test_a_type_must_be_text(tmp_path):
+    path = tmp_path / "x.pkl"
+    path.write_bytes(write(tmp_path, {"a": ARRAYS["rows"]}, 2).read_bytes().replace(b"X\x02\0\0\0f4", b")"))
+    with pytest.raises(ValueError, match="an array of type tuple; wanted numbers"):
+        read_pickled_arrays(path)

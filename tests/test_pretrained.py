@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dynjax.models import pretrained
-from dynjax.networks import EDSR, JohnsonNet
+from dynjax.networks import EDSR, DnCNN, JohnsonNet
 from dynjax.tunable import Tunable, TunableConv
 
 TUNABLE = ["ms_tunable_edsr_x1", "ms_tunable_edsr_x2", "ms_tunable_edsr_x3_linear", "ms_tunable_edsr_x4",
@@ -192,12 +192,38 @@ def changed(arrays, **changes):
     ({"extra__weight": np.zeros(2)}, r"\(left over: extra\.weight\)"),
     ({"conv_last__bias": np.zeros(4)}, r"not fitting: conv_last\.bias \(4,\) for params/tail/bias \(3,\)"),
     ({"conv_last__weight": np.zeros((3, 4))}, r"not fitting: conv_last\.weight \(3, 4\)"),
+    ({"conv_last__bias": np.broadcast_to(np.float32(1), (2**40,))}, r"not fitting: conv_last\.bias \(1099511627776,\)"),
+    ({"conv_last__bias": np.array([1, "a", None], object)}, r"not fitting: conv_last\.bias of type object, no real"),
+    ({"conv_last__bias": np.zeros(3, complex)}, r"not fitting: conv_last\.bias of type complex128, no real numbers"),
+    ({"mean": np.array([None] * 3)}, "not fitting: mean, which"),
     ({"mean": np.zeros((1, 3, 1, 1))}, "not fitting: mean, which the network has as the constant"),
 ])
 def test_what_does_not_fit_is_named(changes, sentence):
     net, arrays = small_edsr()
     with pytest.raises(ValueError, match=sentence):
         pretrained.load(net, changed(arrays, **changes))
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (1, 3, 4, 1), (2**39, 2)])
+def test_a_norm_of_another_shape_does_not_fit(shape):
+    """Axes of one around the features are as the programs have them; features on several axes are another layer's."""
+    net = DnCNN(features=12, layers=3, channels=1)
+    shapes = {"model.0.weight": (12, 1, 3, 3), "model.0.bias": (12,), "model.2.weight": (12, 12, 3, 3),
+              "model.2.bias": (12,), "model.3.weight": (1, 12, 1, 1), "model.3.bias": (12, 1, 1),
+              "model.3.running_mean": (12,), "model.3.running_var": (12,), "model.5.weight": (1, 12, 3, 3),
+              "model.5.bias": (1,)}
+    arrays = {name: np.broadcast_to(np.float32(0.5), shape) for name, shape in shapes.items()}
+    assert pretrained.load(net, arrays)["params"]["norm_1"]["scale"].shape == (12,)
+    arrays["model.3.weight"] = np.broadcast_to(np.full(shape[-1], np.float32(0.5)), shape)   # 4 TB if it were copied
+    with pytest.raises(ValueError, match=r"not fitting: model\.3\.weight .* for params/norm_1/scale \(12,\)"):
+        pretrained.load(net, arrays)
+
+
+@pytest.mark.parametrize("kind", [jnp.bfloat16, np.float16, np.int32, np.bool_])
+def test_all_real_numbers_are_taken(kind):
+    net, arrays = small_edsr()
+    arrays["conv_last.bias"] = np.ones(3, kind)
+    np.testing.assert_array_equal(pretrained.load(net, arrays)["params"]["tail"]["bias"], np.ones(3, np.float32))
 
 
 def test_constants_and_counters_are_recognised():
@@ -251,6 +277,12 @@ def test_sources_and_networks_that_are_not_known(tmp_path):
         pretrained.load(net, {"generator": arrays})
     with pytest.raises(ValueError, match="there is no file"):
         pretrained.load(net, tmp_path / "w.npz")
+    with pytest.raises(ValueError, match=r"the source has entries called 0, 1; wanted arrays by name"):
+        pretrained.load(net, {0: np.zeros(3), 1: np.zeros(3)})
+    for nested in ([np.broadcast_to(np.float32(1), (2**40,))], ((1, 2), (3,)), [{}]):
+        with pytest.raises(ValueError, match="the source has lists of more than numbers or text: steps"):
+            pretrained.load(net, {**arrays, "steps": nested})
+    pretrained.load(net, {**arrays, "classes": ["a", "b"]})
 
 
 def test_official_arguments():

@@ -1,12 +1,19 @@
 """PyTorch's files: what the reference writer wrote comes back bit for bit, and what could run is refused by name."""
 import io
 import json
+import pickle
+import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 
 from dynjax.files import read_arrays, read_torch
+
+NUMBERS = np.arange(4, dtype=np.float32)
+# The pickle of forty pairs, each of the one before twice: 2^40 parts if every mention counted.
+PAIRS = b")" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(40))
 
 
 def leaves(value, path=()):
@@ -56,21 +63,21 @@ def test_what_is_no_file_of_tensors_is_refused(shared, name, named, monkeypatch)
         read_torch(shared(f"parity/pth/{name}.pth"))
 
 
-def tensor(shape, strides, offset=0):
+def tensor(shape, strides, offset=0, *, kind=b"Float", total=4, stop=b"."):
     """The pickle of a tensor of a storage of four numbers, written by hand."""
     number = lambda value: b"J" + int(value).to_bytes(4, "little", signed=True)
     numbers = lambda values: b"(" + b"".join(number(value) for value in values) + b"t"
     text = lambda value: b"X" + len(value).to_bytes(4, "little") + value
-    storage = (b"(" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") + text(b"cpu") + number(4) + b"tQ")
-    return (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(" + storage + number(offset) + numbers(shape)
-            + numbers(strides) + b"\x89ccollections\nOrderedDict\n)RtR.")
+    storage = b"(" + text(b"storage") + b"ctorch\n" + kind + b"Storage\n" + text(b"0") + text(b"cpu") + number(total)
+    return (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"tQ" + number(offset) + numbers(shape)
+            + numbers(strides) + b"\x89ccollections\nOrderedDict\n)RtR" + stop)
 
 
-def archive(data, **more):
+def archive(data, storage=NUMBERS, **more):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as zipped:
         zipped.writestr("a/data.pkl", data)
-        zipped.writestr("a/data/0", np.arange(4, dtype=np.float32).tobytes())
+        zipped.writestr("a/data/0", storage.tobytes())
         for name, content in more.items():
             zipped.writestr(f"a/{name}", content)
     return file.getvalue()
@@ -91,11 +98,29 @@ def test_views_are_checked_against_their_storage(tmp_path):
             read_torch(path)
 
 
+@pytest.mark.parametrize(("kind", "total", "order"), [
+    (b"BFloat16", 10**6, b"little"), (b"Bool", 10**6, b"little"), (b"Short", 10**6, b"big"),
+    (b"Short", 10**6 - 1, b"little")])
+def test_a_storage_is_converted_once_for_all_its_views(tmp_path, kind, total, order):
+    path = tmp_path / "w.pth"
+    view = tensor((2,), (1,), 2, kind=kind, total=total, stop=b"")
+    storage = np.ones(10**6, np.uint8 if kind == b"Bool" else np.uint16)
+    path.write_bytes(archive(b"(" + view * 50 + b"t.", storage, byteorder=order))
+    tracemalloc.start()
+    views = read_torch(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(views) == 50 and peak < 10 * 2**20   # 2 MB in the file, 4 MB as float32
+    wanted = {b"BFloat16": 2.0**-133, b"Bool": True, b"Short": 256 if order == b"big" else 1}[kind]
+    np.testing.assert_array_equal(views[49], [wanted, wanted])
+
+
 @pytest.mark.parametrize(("data", "more", "sentence"), [
     (b"\x80\x02(i__main__\nThing\n.", {}, "the instruction INST"),
     (b"\x80\x02\x82\x01.", {}, "the instruction EXT1"),
-    (b"\x80\x02]r\xff\xff\xff\x7f.", {}, "numbers 2147483647 parts"),
     (b"\x80\x02ctorch\nFloatStorage\n}b.", {}, "gives a state to a type"),
+    (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x01\0\0\0aX\x01\0\0\0bsb.", {}, "gives a state to a name"),
+    (b"\x80\x02ccollections\nOrderedDict\n}b.", {}, "gives a state to a name"),
     (b"\x80\x02ctorch\nFloatStorage\n.", {}, "holds a Type where tensors, numbers and text"),
     (b"\x80\x02K\x01Q.", {}, "something that is no storage"),
     (tensor((2, 2), (1, 2)), {"constants.pkl": b""}, "TorchScript")])
@@ -106,8 +131,63 @@ def test_forged_files_are_sentences(tmp_path, data, more, sentence):
         read_torch(path)
 
 
+def test_places_in_the_memo_cost_nothing(tmp_path):
+    path = tmp_path / "w.pth"
+    path.write_bytes(archive(b"\x80\x02]r\xff\xff\xff\x7f."))   # the last of 2^31
+    assert read_torch(path) == []
+
+
 def test_other_objects_than_dicts_hold_no_arrays_by_name(tmp_path):
     path = tmp_path / "w.pth"
     path.write_bytes(archive(tensor((4,), (1,))))
     with pytest.raises(ValueError, match=r"holds a ndarray; wanted a dict of tensors"):
         read_arrays(path)
+
+
+def test_a_part_that_is_there_many_times_is_read_once(tmp_path):
+    path = tmp_path / "w.pth"
+    path.write_bytes(archive(b"\x80\x02" + PAIRS + b"."))
+    value = read_torch(path)
+    for _ in range(40):
+        assert value[0] is value[1]
+        value = value[0]
+    assert value == ()
+    path.write_bytes(b"\x80\x02" + PAIRS + b".")   # in the place where the older stream says what it is
+    with pytest.raises(ValueError, match="begins with a tuple, not as"):
+        read_torch(path)
+    path.write_bytes(archive(b"\x80\x02]q\x00h\x00a."))
+    with pytest.raises(ValueError, match="a list that holds itself"):
+        read_torch(path)
+
+
+def stream(header, data, storage=NUMBERS, key="0"):
+    """A file as older PyTorch wrote it, of one storage."""
+    parts = [0x1950A86A20F9469CFC6C, 1001, header]
+    begin = b"".join(pickle.dumps(part, 2) for part in parts)
+    return begin + data + pickle.dumps([key], 2) + struct.pack("<q", storage.size) + storage.tobytes()
+
+
+@pytest.mark.parametrize("little_endian", [True, False])
+def test_the_older_stream_is_little_endian_on_any_machine(tmp_path, little_endian):
+    """PyTorch's torch/csrc/generic/serialization.cpp turns them; only the zip can have the machine's own order."""
+    path = tmp_path / "w.pth"
+    path.write_bytes(stream({"protocol_version": 1001, "little_endian": little_endian}, tensor((4,), (1,))))
+    np.testing.assert_array_equal(read_torch(path), NUMBERS)
+    path.write_bytes(stream({}, tensor((4,), (1,)), key=((),)))
+    with pytest.raises(ValueError, match="a storage called a tuple of which"):
+        read_torch(path)
+    path.write_bytes(stream([], tensor((4,), (1,))))
+    with pytest.raises(ValueError, match="a list where it says what machine wrote it; wanted a dict"):
+        read_torch(path)
+
+
+@pytest.mark.parametrize(("key", "kind"), [
+    (tensor((4,), (1,), stop=b"")[2:], "Tensor"), (b"K\x01\x85", "tuple"), (PAIRS, "tuple")])
+@pytest.mark.parametrize("form", ["item", "items", "pairs"])
+def test_keys_are_text_or_numbers(tmp_path, key, kind, form):
+    path = tmp_path / "w.pth"
+    data = {"item": b"}" + key + b"Ns", "items": b"}(" + key + b"Nu",
+            "pairs": b"ccollections\nOrderedDict\n](](" + key + b"Nee\x85R"}[form]
+    path.write_bytes(archive(b"\x80\x02" + data + b"."))
+    with pytest.raises(ValueError, match=f"a dict key of the kind {kind}; wanted text or a number"):
+        read_torch(path)

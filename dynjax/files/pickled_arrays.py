@@ -1,9 +1,11 @@
 """Pickles of nested dicts of numpy arrays, read without calling anything that the file names."""
 import collections
-import pickle
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+
+from dynjax.files.unpickling import Call, GuardedUnpickler, RefusedError, check_keys
 
 
 def read_pickled_arrays(path):
@@ -27,16 +29,12 @@ def read_pickled_arrays(path):
         raise FileNotFoundError(f"There is no file {path}; wanted a pickle of numpy arrays.")
     with path.open("rb") as file:
         try:
-            return _resolve(_Reader(file, encoding="latin1").load(), ())
-        except _RefusedError as error:
+            return _resolve(_Reader(file, encoding="latin1").load(), (), {})
+        except RefusedError as error:
             raise ValueError(f"{path} was not read: {error}") from None
         except Exception as error:   # a damaged pickle raises nearly anything
             raise ValueError(f"{path} is no readable pickle of numpy arrays ({type(error).__name__}: {error}); "
                              "wanted a complete file of nested dicts of arrays.") from error
-
-
-class _RefusedError(Exception):
-    """The file asks for more than dicts of numeric arrays."""
 
 
 class _Type:
@@ -50,8 +48,10 @@ class _Type:
         self.order = state[1]
 
     def numpy(self):
-        if not isinstance(self.code, str) or self.code[:1] not in "biufc" or self.order not in ("<", ">", "=", "|"):
-            raise _RefusedError(f"it holds an array of type {self.code!r}; wanted numbers or booleans.")
+        if not isinstance(self.code, str):
+            raise RefusedError(f"it holds an array of type {type(self.code).__name__}; wanted numbers or booleans.")
+        if self.code[:1] not in "biufc" or self.order not in ("<", ">", "=", "|"):
+            raise RefusedError(f"it holds an array of type {self.code!r}; wanted numbers or booleans.")
         return np.dtype(self.code).newbyteorder(self.order)
 
 
@@ -75,52 +75,57 @@ class _Array:
         return array
 
 
-_NDARRAY = object()   # stands for the class numpy.ndarray, which the file only passes on
+def _no_bytes():
+    """How protocols 0 to 2 write the bytes of an empty array."""
+    return b""
 
 
-class _Reader(pickle.Unpickler):
-    """Knows a handful of names. Bound methods are handed out: the file cannot alter those."""
+def _encode(text, encoding):
+    """How protocols 0 to 2 write all other bytes."""
+    if encoding != "latin1":
+        found = repr(encoding) if isinstance(encoding, str) else f"a {type(encoding).__name__}"
+        raise RefusedError(f"it encodes text as {found}; wanted latin1, as numpy writes it.")
+    return text.encode("latin1")
+
+
+def _dict_of(kind, pairs=()):
+    check_keys(key for key, _ in pairs)
+    return kind(pairs)
+
+
+KNOWN = {
+    ("builtins", "dict"): Call(partial(_dict_of, dict)), ("__builtin__", "dict"): Call(partial(_dict_of, dict)),
+    ("collections", "OrderedDict"): Call(partial(_dict_of, collections.OrderedDict)),
+    ("numpy", "ndarray"): Call(None),   # which the file only passes on
+    ("numpy", "dtype"): Call(lambda code, *_: _Type(code)),
+    ("_codecs", "encode"): Call(_encode), ("__builtin__", "bytes"): Call(_no_bytes),
+}
+for _core in ("numpy.core", "numpy._core"):   # before and since numpy 2
+    KNOWN[_core + ".multiarray", "_reconstruct"] = Call(lambda *_: _Array())
+    KNOWN[_core + ".numeric", "_frombuffer"] = Call(
+        lambda raw, kind, shape, order, axes=None: _Array((shape, kind, order, raw, axes)))
+
+
+class _Reader(GuardedUnpickler):
+    """Knows a handful of names."""
 
     def find_class(self, module, name):
-        known = {
-            ("builtins", "dict"): dict, ("__builtin__", "dict"): dict,
-            ("collections", "OrderedDict"): collections.OrderedDict,
-            ("numpy", "ndarray"): _NDARRAY, ("numpy", "dtype"): self.make_type,
-            ("_codecs", "encode"): self.encode, ("__builtin__", "bytes"): self.no_bytes,
-        }
-        for core in ("numpy.core", "numpy._core"):   # before and since numpy 2
-            known[core + ".multiarray", "_reconstruct"] = self.reconstruct
-            known[core + ".numeric", "_frombuffer"] = self.from_buffer
-        if (module, name) not in known:
-            raise _RefusedError(f"it names {module}.{name}, which is neither a dict nor a numpy array; wanted a "
-                                "pickle of nested dicts of arrays. Nothing of it was called.")
-        return known[module, name]
-
-    def make_type(self, code, *_):
-        return _Type(code)
-
-    def reconstruct(self, *_):
-        return _Array()
-
-    def from_buffer(self, raw, kind, shape, order, axes=None):
-        return _Array((shape, kind, order, raw, axes))
-
-    def no_bytes(self):
-        """How protocols 0 to 2 write the bytes of an empty array."""
-        return b""
-
-    def encode(self, text, encoding):
-        """How protocols 0 to 2 write all other bytes."""
-        if encoding != "latin1":
-            raise _RefusedError(f"it encodes text as {encoding!r}; wanted latin1, as numpy writes it.")
-        return text.encode("latin1")
+        if (module, name) not in KNOWN:
+            raise RefusedError(f"it names {module}.{name}, which is neither a dict nor a numpy array; wanted a "
+                               "pickle of nested dicts of arrays. Nothing of it was called.")
+        return KNOWN[module, name]
 
 
-def _resolve(value, path):
-    """The tree with numpy's arrays in the place of the recorded ones."""
+def _resolve(value, path, done):
+    """The tree with numpy's arrays in the place of the recorded ones; `done` has its dicts by id, each copied once."""
     if isinstance(value, _Array):
         return value.numpy()
-    if isinstance(value, dict):
-        return type(value)((key, _resolve(item, (*path, str(key)))) for key, item in value.items())
-    raise _RefusedError(f"it holds a {type(value).__name__} at {'/'.join(path) or 'the top'}; "
-                        "wanted nested dicts with arrays for leaves.")
+    where = f"a {type(value).__name__} at {'/'.join(path) or 'the top'}"
+    if not isinstance(value, dict):
+        raise RefusedError(f"it holds {where}; wanted nested dicts with arrays for leaves.")
+    if id(value) not in done:
+        done[id(value)] = None   # while its entries are at work
+        done[id(value)] = type(value)((key, _resolve(item, (*path, str(key)), done)) for key, item in value.items())
+    if done[id(value)] is None:
+        raise RefusedError(f"it holds {where} that holds itself.")
+    return done[id(value)]

@@ -1,4 +1,5 @@
 """PyTorch's files of tensors, .pth or .pt, without PyTorch: the zip of today and the older stream."""
+import functools
 import io
 import struct
 import zipfile
@@ -6,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dynjax.files.torch_pickle import RefusedError, load_pickle, resolve
+from dynjax.files.torch_pickle import load_pickle, resolve
+from dynjax.files.unpickling import RefusedError
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001   # how the older stream begins
 
@@ -51,43 +53,60 @@ def _read_zip(file, widen):
         if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
             raise RefusedError("its zip is compressed, as torch.save never does. Save it again.")
         order = archive.read(f"{top}byteorder") if f"{top}byteorder" in names else b"little"
-        raw = {}
-
-        def elements_of(storage, dtype):
-            if storage.key not in raw:
-                raw[storage.key] = archive.read(f"{top}data/{storage.key}")
-            return _elements(raw[storage.key], storage, dtype, order == b"big", widen)
-
-        return resolve(load_pickle(io.BytesIO(archive.read(f"{top}data.pkl"))), elements_of)
+        saved = load_pickle(io.BytesIO(archive.read(f"{top}data.pkl")))
+        return resolve(saved, _elements_of(lambda key: archive.read(f"{top}data/{key}"), order == b"big", widen))
 
 
 def _read_stream(file, widen):
     if (magic := load_pickle(file)) != MAGIC or (protocol := load_pickle(file)) != PROTOCOL:
-        found = f"{magic!r:.40}" if magic != MAGIC else f"protocol {protocol!r:.40}"
+        found = _named(magic) if magic != MAGIC else f"protocol {_named(protocol)}"
         raise RefusedError(f"it begins with {found}, not as torch.save's files do.")
-    swapped = load_pickle(file).get("little_endian") is False
+    if not isinstance(machine := load_pickle(file), dict):   # a big-endian one too writes little-endian elements here
+        raise RefusedError(f"it has a {type(machine).__name__} where it says what machine wrote it; wanted a dict.")
     sizes, raw = {}, {}
     saved = load_pickle(file, sizes)
     for key in load_pickle(file):
-        if key not in sizes:
-            raise RefusedError(f"it has a storage {key!r} of which it does not say the type.")
+        if not isinstance(key, str) or key not in sizes:
+            raise RefusedError(f"it has a storage called {_named(key)} of which it does not say the type.")
         count, = struct.unpack("<q", file.read(8))
         raw[key] = file.read(count * sizes[key]) if count > 0 else b""
-    return resolve(saved, lambda storage, dtype: _elements(raw[storage.key], storage, dtype, swapped, widen))
+    return resolve(saved, _elements_of(raw.__getitem__, False, widen))
 
 
-def _elements(raw, storage, dtype, swapped, widen):
-    """The elements of a storage from its bytes, one-dimensional."""
-    length = storage.total * storage.dtype.itemsize
-    if len(raw) < length:
-        raise RefusedError(f"its storage {storage.key!r} has {len(raw)} bytes; wanted {length}. The file is damaged.")
+def _named(value):
+    """A number or text itself, of anything else its type: written out, nested tuples of a small file are endless."""
+    return f"{value!r:.40}" if isinstance(value, int | str) else f"a {type(value).__name__}"
+
+
+def _elements_of(read, swapped, widen):
+    """The function that `resolve` wants; `read` gives a storage's bytes by its key.
+
+    A storage is read and converted once for all tensors in it: a file can have very many of them.
+    """
+    read, converted = functools.cache(read), {}
+
+    def elements_of(storage, dtype):
+        raw, length = read(storage.key), storage.total * storage.dtype.itemsize
+        if len(raw) < length:
+            raise RefusedError(f"its storage {storage.key!r} has {len(raw)} bytes; wanted {length}. The file is "
+                               "damaged.")
+        if (storage.key, dtype) not in converted:
+            converted[storage.key, dtype] = _converted(raw, dtype, swapped, widen)
+        elements = converted[storage.key, dtype][:length // dtype.itemsize]
+        return elements[storage.start:storage.start + storage.count]
+
+    return elements_of
+
+
+def _converted(raw, dtype, swapped, widen):
+    """All elements of a storage from its bytes, one-dimensional."""
+    raw = memoryview(raw)[:len(raw) // dtype.itemsize * dtype.itemsize]   # an untyped storage can have a rest
+    if dtype == np.bool_:
+        return np.frombuffer(raw, np.uint8) != 0
+    elements = np.frombuffer(raw, dtype)
     if swapped:
         unit = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
-        elements = np.frombuffer(raw[:length], f"u{unit}").byteswap().view(dtype)
-    elif dtype == np.bool_:
-        elements = np.frombuffer(raw[:length], np.uint8) != 0
-    else:
-        elements = np.frombuffer(raw[:length], dtype)
+        elements = elements.view(f"u{unit}").byteswap().view(dtype)
     if widen and dtype.name.startswith(("bfloat", "float8")):
         elements = elements.astype(np.float32)
-    return elements[storage.start:storage.start + storage.count]
+    return elements

@@ -1,10 +1,11 @@
 """The pickles inside PyTorch's files, read without calling anything that the file names."""
 import math
-import pickle
 import pickletools
 
 import ml_dtypes
 import numpy as np
+
+from dynjax.files.unpickling import Call, GuardedUnpickler, RefusedError, check_keys
 
 # What PyTorch writes. Above all none that builds instances (INST, OBJ), none from the registry of extensions (EXT).
 OPCODES = frozenset((
@@ -12,7 +13,6 @@ OPCODES = frozenset((
     "EMPTY_LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "SETITEM", "SETITEMS", "APPEND",
     "APPENDS", "BINUNICODE", "SHORT_BINUNICODE", "SHORT_BINSTRING", "BININT", "BININT1", "BININT2", "LONG1",
     "BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE", "GLOBAL", "STACK_GLOBAL", "BINPERSID", "REDUCE", "BUILD", "STOP"))
-LARGEST_MEMO = 10**7   # entries; a place in the memo costs memory even where it is the only one
 
 STORAGES = {"Float": np.float32, "Double": np.float64, "Half": np.float16, "BFloat16": ml_dtypes.bfloat16,
             "Long": np.int64, "Int": np.int32, "Short": np.int16, "Char": np.int8, "Byte": np.uint8, "Bool": np.bool_,
@@ -22,10 +22,6 @@ TYPES = {"float32": np.float32, "float64": np.float64, "float16": np.float16, "b
          "uint16": np.uint16, "uint32": np.uint32, "uint64": np.uint64, "bool": np.bool_, "complex64": np.complex64,
          "complex128": np.complex128, "float8_e4m3fn": ml_dtypes.float8_e4m3fn, "float8_e5m2": ml_dtypes.float8_e5m2,
          "float8_e4m3fnuz": ml_dtypes.float8_e4m3fnuz, "float8_e5m2fnuz": ml_dtypes.float8_e5m2fnuz}
-
-
-class RefusedError(Exception):
-    """The file asks for more than tensors, numbers, text and containers of these."""
 
 
 class Type:
@@ -90,7 +86,32 @@ class _Dict(dict):
         pass
 
 
-class _Reader(pickle.Unpickler):
+def _ordered_dict(pairs=()):
+    check_keys(key for key, _ in pairs)
+    return _Dict(pairs)
+
+
+def _rebuild(storage, offset, shape, strides, *_):
+    return Tensor(storage, offset, shape, strides)
+
+
+def _rebuild_typed(storage, offset, shape, strides, gradient, hooks, dtype, *_):
+    return Tensor(storage, offset, shape, strides, dtype)
+
+
+def _rebuild_parameter(tensor, *_):
+    return tensor
+
+
+KNOWN = {("collections", "OrderedDict"): Call(_ordered_dict), ("torch.storage", "UntypedStorage"): Type(np.uint8),
+         ("torch._utils", "_rebuild_tensor"): Call(_rebuild), ("torch._utils", "_rebuild_tensor_v2"): Call(_rebuild),
+         ("torch._utils", "_rebuild_tensor_v3"): Call(_rebuild_typed),
+         ("torch._utils", "_rebuild_parameter"): Call(_rebuild_parameter),
+         **{("torch", f"{kind}Storage"): Type(dtype) for kind, dtype in STORAGES.items()},
+         **{("torch", kind): Type(dtype) for kind, dtype in TYPES.items()}}
+
+
+class _Reader(GuardedUnpickler):
     """Knows a handful of names, each replaced by a recorder from here.
 
     Attributes:
@@ -102,17 +123,10 @@ class _Reader(pickle.Unpickler):
         self.sizes = sizes
 
     def find_class(self, module, name):
-        known = {("collections", "OrderedDict"): _Dict, ("torch.storage", "UntypedStorage"): Type(np.uint8),
-                 ("torch._utils", "_rebuild_tensor"): self.rebuild,
-                 ("torch._utils", "_rebuild_tensor_v2"): self.rebuild,
-                 ("torch._utils", "_rebuild_tensor_v3"): self.rebuild_typed,
-                 ("torch._utils", "_rebuild_parameter"): self.rebuild_parameter}
-        known |= {("torch", f"{kind}Storage"): Type(dtype) for kind, dtype in STORAGES.items()}
-        known |= {("torch", kind): Type(dtype) for kind, dtype in TYPES.items()}
-        if (module, name) not in known:
+        if (module, name) not in KNOWN:
             raise RefusedError(f"it names {module}.{name}, which is no part of a file of tensors. Nothing of it was "
                                "called. Save the network's state_dict() alone.")
-        return known[module, name]
+        return KNOWN[module, name]
 
     def persistent_load(self, identity):
         wanted = isinstance(identity, tuple) and len(identity) in (5, 6) and identity[0] == "storage"
@@ -125,17 +139,8 @@ class _Reader(pickle.Unpickler):
         if more and more[0] is not None:   # older files: a part of another storage
             _, start, seen = more[0]
             if type(start) is not int or type(seen) is not int or not 0 <= start <= start + seen <= count:
-                raise RefusedError(f"it refers to elements from {start} on, {seen} of them, of a storage of {count}.")
+                raise RefusedError(f"it refers to a part that is not in its storage of {count} elements.")
         return Storage(kind.dtype, key, count, start, seen)
-
-    def rebuild(self, storage, offset, shape, strides, *_):
-        return Tensor(storage, offset, shape, strides)
-
-    def rebuild_typed(self, storage, offset, shape, strides, gradient, hooks, dtype, *_):
-        return Tensor(storage, offset, shape, strides, dtype)
-
-    def rebuild_parameter(self, tensor, *_):
-        return tensor
 
 
 def load_pickle(file, sizes=None):
@@ -152,29 +157,37 @@ def load_pickle(file, sizes=None):
       Exception: nearly any other, of a damaged pickle.
     """
     start = file.tell()
-    places = 0
-    for opcode, argument, _ in pickletools.genops(file):
+    for opcode, _, _ in pickletools.genops(file):
         if opcode.name not in OPCODES:
             raise RefusedError(f"its pickle has the instruction {opcode.name}, which no file of tensors needs.")
-        places = max(places, argument if opcode.name == "LONG_BINPUT" else 0)
-    if places > LARGEST_MEMO:
-        raise RefusedError(f"its pickle numbers {places} parts, which is beyond any file of tensors.")
     file.seek(start)
     return _Reader(file, {} if sizes is None else sizes).load()
 
 
 def resolve(value, elements_of):
-    """The same with arrays in the place of tensors.
+    """The same with arrays in the place of tensors; what is mentioned several times stays one object.
 
     Args:
       elements_of: from (a Storage, a type of elements) to the storage's elements, one-dimensional.
+
+    Raises:
+      RefusedError: something holds itself, or is neither a tensor, a number, text nor a container of these.
     """
-    if isinstance(value, Tensor):
-        return value.view(elements_of(value.storage, value.dtype))
-    if isinstance(value, dict):
-        return {key: resolve(item, elements_of) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(resolve(item, elements_of) for item in value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise RefusedError(f"it holds a {type(value).__name__} where tensors, numbers and text are wanted.")
+    done = {}   # by id: copied at every mention, forty nested pairs would be 2^40
+
+    def resolved(value):
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if isinstance(value, Tensor):
+            return value.view(elements_of(value.storage, value.dtype))
+        if not isinstance(value, dict | list | tuple):
+            raise RefusedError(f"it holds a {type(value).__name__} where tensors, numbers and text are wanted.")
+        if id(value) not in done:
+            done[id(value)] = None   # while its parts are at work
+            done[id(value)] = ({key: resolved(item) for key, item in value.items()} if isinstance(value, dict) else
+                               type(value)(map(resolved, value)))
+        if done[id(value)] is None:
+            raise RefusedError(f"it holds a {type(value).__name__} that holds itself.")
+        return done[id(value)]
+
+    return resolved(value)

@@ -16,7 +16,8 @@ def _axes(*order):
 
 
 def _flat(array):
-    return array.reshape(-1)
+    """Without its axes of one; an array of several others stays, and so fits no vector."""
+    return array.reshape(-1) if array.size == max(array.shape, default=1) else array
 
 
 # Our leaf to the official one. Convolutions: OIHW to HWIO, also grouped; transposed ones: IOHW to HWIO without a flip.

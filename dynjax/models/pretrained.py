@@ -62,6 +62,14 @@ def _unwrap(source):
     if nested or not source:
         raise ValueError(f"the source holds {'dicts: ' + ', '.join(nested) if nested else 'nothing'}; wanted arrays by "
                          f"name, at most inside one of {', '.join(NESTED)}.")
+    unnamed = [str(name) for name in source if not isinstance(name, str)]
+    if unnamed:
+        raise ValueError(f"the source has entries called {_named(unnamed)}; wanted arrays by name, as state_dict() "
+                         "gives them.")
+    lists = [name for name, value in source.items() if isinstance(value, list | tuple) and not all(
+        isinstance(item, int | float | str | np.generic) for item in value)]
+    if lists:
+        raise ValueError(f"the source has lists of more than numbers or text: {_named(lists)}; wanted arrays by name.")
     if all(name.startswith("module.") for name in source):
         source = {name.removeprefix("module."): array for name, array in source.items()}
     arrays = {name: np.asarray(array) for name, array in source.items()}
@@ -142,15 +150,19 @@ def _fill(shapes, layout, arrays, stacked):
             missing.append(name)
         else:
             array = arrays.pop(name)
-            ours = _converted(convert, array)
-            if ours is None or ours.shape != wanted.shape:
+            # By its size first: an array expanded in the file can be larger than any memory once it is converted.
+            ours = _converted(convert, array) if array.size == wanted.size else None
+            if not _is_real(array.dtype):
+                misfits.append(f"{name} of type {array.dtype}, no real numbers")
+            elif ours is None or ours.shape != wanted.shape:
                 misfits.append(f"{name} {array.shape} for {'/'.join(map(str, path))} {wanted.shape}")
             else:
                 filled[path] = jnp.asarray(ours, wanted.dtype)
     for name, constant in layout.constants.items():
         array = arrays.pop(name, None)
-        if array is not None and not (array.size == constant.size and
-                                      np.allclose(array.reshape(-1), constant.reshape(-1), rtol=0, atol=1e-6)):
+        equal = array is None or (_is_real(array.dtype) and array.size == constant.size and np.allclose(
+            array.reshape(-1), constant.reshape(-1), rtol=0, atol=1e-6))
+        if not equal:
             misfits.append(f"{name}, which the network has as the constant {constant.reshape(-1).tolist()}")
     surplus = [name for name in arrays if not any(fnmatch.fnmatchcase(name, pattern) for pattern in layout.ignored)]
     problems = {"missing": missing, "left over": surplus, "not fitting": misfits}
@@ -158,6 +170,10 @@ def _fill(shapes, layout, arrays, stacked):
         said = "; ".join(f"{kind}: {_named(names)}" for kind, names in problems.items() if names)
         raise ValueError(f"the source does not fit the network ({said}). {_advice(names_and_shapes)}")
     return traverse_util.unflatten_dict(filled)
+
+
+def _is_real(dtype):
+    return any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, np.bool_))   # with bfloat16, float8
 
 
 def _advice(arrays):

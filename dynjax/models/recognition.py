@@ -65,6 +65,12 @@ class Entries:
         regex = re.compile(re.escape(pattern).replace(r"\{\}", r"(\d+)"))
         return len({found[1] for name in self.shapes if (found := regex.match(name))})
 
+    def places(self, pattern):
+        """The numbers that stand at {} in the names of convolutions, in order; a file need not have them so."""
+        regex = re.compile(re.escape(pattern).replace(r"\{\}", r"(\d+)") + r"\.weight")
+        return sorted(int(found[1]) for name, shape in self.shapes.items()
+                      if len(shape) >= 4 and (found := regex.fullmatch(name)))
+
     def enlarged(self, pattern, features):
         """The scale of an upsampler: a product over its convolutions, each of which makes s^2 times `features`."""
         scale = 1

@@ -27,9 +27,8 @@ def _check(name, in_nc, out_nc, act_mode, modes):
 def _like(entries):
     if not entries.has("model.0.weight", "model.2.weight"):
         return None
-    kernels = [name for name, shape in entries.shapes.items() if len(shape) == 4]
-    last = kernels[-1].removesuffix(".weight")
-    images, sizes = entries.outputs(last), {"nc": entries.outputs("model.0"), "nb": len(kernels)}
+    places = entries.places("model.{}")
+    images, sizes = entries.outputs(f"model.{places[-1]}"), {"nc": entries.outputs("model.0"), "nb": len(places)}
     if entries.inputs("model.0") == images:
         norm = any(name.endswith("running_mean") for name in entries.shapes)
         return "DnCNN", {"in_nc": images, "out_nc": images, **sizes, "act_mode": "BR" if norm else "R"}

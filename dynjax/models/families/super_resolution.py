@@ -47,13 +47,16 @@ def _like(entries):
                            "num_grow_ch": entries.outputs("body.0.rdb1.conv1")}
     if entries.has("upconv1.weight", "body.0.conv1.weight"):
         features = entries.outputs("conv_first")
-        return "MSRResNet", {"num_feat": features, "num_block": entries.count("body.{}.conv1"),
+        return "MSRResNet", {"num_in_ch": entries.inputs("conv_first"), "num_out_ch": entries.outputs("conv_last"),
+                             "num_feat": features, "num_block": entries.count("body.{}.conv1"),
                              "upscale": entries.enlarged("upconv{}", features)}
     if entries.has("body.0.weight", "body.2.weight") and not entries.has("conv_first.weight"):
-        images, last = entries.inputs("body.0"), max(int(name.split(".")[1]) for name in entries.shapes)
+        images, last = entries.inputs("body.0"), entries.places("body.{}")[-1]
         return "SRVGGNetCompact", {"num_in_ch": images, "num_out_ch": images, "num_feat": entries.outputs("body.0"),
                                    "num_conv": last // 2 - 1,
-                                   "upscale": round((entries.outputs(f"body.{last}") / images) ** 0.5)}
+                                   "upscale": round((entries.outputs(f"body.{last}") / images) ** 0.5),
+                                   # Leaky ReLU's file is the same.
+                                   "act_type": "prelu" if entries.has("body.1.weight") else "relu"}
     return None
 
 
