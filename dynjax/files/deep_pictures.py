@@ -1,20 +1,19 @@
 """Pictures as they are on disk: 8 or 16 bits, grey or colour, with or without transparency."""
 import io
 import os
-import types
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from dynjax.files.atomic import write_atomically
-from dynjax.files.pictures import PictureError, check_size, read_picture, sixteen_bit_grey, without_range
+from dynjax.files.deep_tiff import read_deep_tiff, write_tiff
+from dynjax.files.orientation import ORIENTATION, turned
+from dynjax.files.pictures import PictureError, check_size, read_picture, sixteen_bit_grey
 
 PNG = b"\x89PNG\r\n\x1a\n"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-ORIENTATION = 274   # EXIF's and TIFF's tag
 DEEP_ENDINGS = (".png", ".tif", ".tiff")
-MIN_IS_WHITE, MIN_IS_BLACK, RGB, CMYK = 0, 1, 2, 5   # values of TIFF's tag PhotometricInterpretation
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 KINDS = {1: "grey", 2: "grey with transparency", 3: "RGB", 4: "RGB with transparency"}
 CHANNELS = {   # that Pillow writes without losing one; not all endings that it reads
@@ -49,12 +48,12 @@ def read_deep_picture(path):
         raise PictureError(f"read_deep_picture got the folder {name}; wanted one picture: give the pictures in it one "
                            "by one") from None
     try:
-        if data.startswith(TIFF) and (deep := _read_tiff(data, name)) is not None:
+        if data.startswith(TIFF) and (deep := read_deep_tiff(data, name)) is not None:
             return deep
         with Image.open(io.BytesIO(data)) as image:
             check_size(image, name)
             if data.startswith(PNG) and data[24] == 16:   # the header's bit depth
-                return _turned(_read_png(data), image.getexif().get(ORIENTATION))
+                return turned(_read_png(data), image.getexif().get(ORIENTATION))
             image.load()
             if (deep := sixteen_bit_grey(image, name)) is not None:
                 return deep[..., None]
@@ -116,7 +115,7 @@ def write_deep_picture(path, picture):
     if picture.dtype == np.uint16 and ending == ".png":
         _write_png(buffer, picture)
     elif ending in (".tif", ".tiff"):
-        _write_tiff(buffer, picture)
+        write_tiff(buffer, picture)
     else:
         array = picture[..., 0] if picture.shape[-1] == 1 else picture
         try:
@@ -144,67 +143,3 @@ def _write_png(file, picture):
     height, width, channels = picture.shape
     writer = png.Writer(width, height, bitdepth=16, greyscale=channels < 3, alpha=channels in (2, 4))
     writer.write(file, picture.reshape(height, width * channels))
-
-
-def _read_tiff(data, name):
-    """The first page, or None where it has 8 bits or fewer; Pillow does not know all of those that have 16."""
-    import tifffile
-
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages[0]
-        if page.dtype is None or page.dtype in (np.uint8, np.bool_):
-            return None
-        if page.dtype != np.uint16:
-            raise without_range(name, page.dtype)
-        check_size(types.SimpleNamespace(width=page.imagewidth, height=page.imagelength), name)
-        kind = page.photometric
-        if page.bitspersample != 16 or kind not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB, CMYK):
-            raise PictureError(f"{name} is a TIFF of {page.bitspersample}-bit {getattr(kind, 'name', kind)}; wanted "
-                               "grey, RGB or CMYK of 8 or 16 bits: convert it, best to a 16-bit PNG")
-        orientation = page.tags.valueof(ORIENTATION)
-        try:
-            array = page.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error):   # a package of decoders that tifffile asks for, LZW's among them
-                raise
-            return _read_tiff_by_pillow(data, name, page)
-        if page.planarconfig == 2 and array.ndim == 3:   # one plane a channel
-            array = np.moveaxis(array, 0, -1)
-    array = array[..., None] if array.ndim == 2 else array
-    if array.ndim != 3 or array.shape[-1] not in MODES or (kind == CMYK and array.shape[-1] != 4):
-        raise PictureError(f"{name} has a first page of shape {array.shape}; wanted [H, W, C], C from 1 to 4, 4 for "
-                           "CMYK: convert it, best to a 16-bit PNG")
-    if kind == CMYK:   # by the plain formula, as Pillow converts 8 bits
-        light = 1 - array / 65535
-        array = np.rint(light[..., :3] * light[..., 3:] * 65535).astype(np.uint16)
-    if kind == MIN_IS_WHITE:
-        array = np.concatenate([65535 - array[..., :1], array[..., 1:]], -1)
-    return _turned(array, orientation)
-
-
-def _read_tiff_by_pillow(data, name, page):
-    if page.samplesperpixel > 1:   # Pillow would keep 8 bits
-        compression = getattr(page.compression, "name", page.compression)
-        raise PictureError(f"{name} is a 16-bit TIFF of {page.samplesperpixel} channels by {compression}, which is not "
-                           "decoded here; wanted grey or another compression: save it uncompressed or with deflate, "
-                           "or install imagecodecs")
-    with Image.open(io.BytesIO(data)) as image:
-        return sixteen_bit_grey(image, name)[..., None]
-
-
-def _turned(array, orientation):
-    """[H, W, C] as it is to be seen: what ImageOps.exif_transpose does, for what Pillow does not hold."""
-    if orientation in (5, 6, 7, 8):
-        array = array.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    return array[::-1] if orientation in (3, 4, 7, 8) else array
-
-
-def _write_tiff(file, picture):
-    import tifffile
-
-    channels = picture.shape[-1]
-    array = picture[..., 0] if channels == 1 else picture
-    tifffile.imwrite(file, array, photometric="rgb" if channels > 2 else "minisblack", compression="zlib",
-                     planarconfig="contig", extrasamples=["unassalpha"] if channels in (2, 4) else None)
