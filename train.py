@@ -6,10 +6,16 @@ from dynjax import command_line
 CONFIG = command_line.config_flag()
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default runs/NAME, or runs/NAME-PRESET.")
 
+PLAN = flags.DEFINE_bool("plan", False, "Print the memory and operations of a step, from its compiled program, and "
+                         "stop; no data are needed.")
+
 
 def main():
-    from dynjax.training import train
+    from dynjax.training import plan, plan_table, train
 
+    if PLAN.value:
+        print(plan_table(plan(CONFIG.value)))
+        return 0
     return train(CONFIG.value, WORKDIR.value)
 
 

@@ -25,7 +25,7 @@ def initial_variables(experiment, *, fresh=False):
     path = Path(config.init_from).expanduser()
     if not path.exists():
         raise ValueError(f"init_from names {path}, which does not exist; give the path of a model file or of an "
-                         "official checkpoint (.npz, .safetensors, .ckpt).")
+                         "official checkpoint (.pth, .npz, .safetensors, .ckpt).")
     inner = plain_network(model)
     if models.is_model_file(path):
         net, variables = models.load(path)
