@@ -103,6 +103,9 @@ def test_a_network_that_must_be_told_the_noise_is_told_it():
                     fixed={"told": (Told(), {"params": {"zero": jnp.zeros(())}}, None)}, keep=1, progress=False)
     shift = found.kept[0].baselines["told"].astype(int) - found.kept[0].baselines["noisy"]
     assert set(shift[found.kept[0].baselines["told"] < 255].ravel()) <= {50, 51, *range(51)} and shift.max() == 51
+    with pytest.raises(ValueError, match="fixed network odd has an alpha of 3 numbers; wanted 2"):
+        measure(MODEL, VARIABLES, TASK, pictures(1), POINTS, metrics=["psnr_rgb"], progress=False,
+                fixed={"odd": (Fade(), {"params": {"bias": jnp.array(0.5)}}, np.ones(3))})
     with pytest.raises(ValueError, match="a fixed network is called noisy, as another row is"):
         measure(MODEL, VARIABLES, TASK, pictures(1), POINTS, metrics=["psnr_rgb"], progress=False,
                 fixed={"noisy": (Fade(), VARIABLES, None)})

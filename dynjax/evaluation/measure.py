@@ -140,6 +140,9 @@ def _answers(tunable, variables, task, fixed, name, image, example, alphas, name
         raise ValueError(f"a fixed network is called {', '.join(sorted(taken))}, as another row is; wanted a name "
                          "of its own.")
     for method, (net, weights, alpha) in fixed.items():
+        if alpha is not None and len(alpha) != len(names):
+            raise ValueError(f"the fixed network {method} has an alpha of {len(alpha)} numbers; wanted {len(names)}, "
+                             f"as the tuned one has ({', '.join(names)}), or None.")
         output = _output_of(net, weights, image, _second(net, method, example))
         _check_outputs(output[None], [method], name, image, example["target"], task)
         answers.append((method, by_name(alpha), answer(_cut(output, example["target"]))))
