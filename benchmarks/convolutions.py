@@ -4,9 +4,9 @@
 
 Transposed ones, as dynjax.ConvTranspose has them, against an input with zeros between its rows, for the layers of DCGAN
 and of pix2pix's U-Net; the 9 x 9 layers of the style network by blocks of pixels; its layers of doubled images; the
-depthwise layers of NAFNet as sums of shifted images. Prints the milliseconds of a call and of its gradient (by input
-and kernel) in both forms, and their ratio. The two take turns and the best of several calls counts, so that the ratio
-holds on a busy machine too.
+depthwise layers of NAFNet as sums of shifted images; the layers of EDSR with the kernel gradient in blocks. Prints the
+milliseconds of a call and of its gradient (by input and kernel) in both forms, and their ratio. The two take turns and
+the best of several calls counts, so that the ratio holds on a busy machine too.
 """
 import time
 
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from dynjax.networks import ConvTranspose
 from dynjax.networks.blocked_conv import blocked_conv
+from dynjax.networks.conv_gradient import conv_with_fast_gradient
 from dynjax.networks.depthwise_conv import depthwise_conv
 from dynjax.networks.doubled_conv import doubled_conv
 
@@ -32,6 +33,8 @@ DOUBLED = (("style deconv1", 1, 64, 128, 64), ("style deconv2", 1, 128, 64, 32),
 # Name, batch, side, channels; kernels are 3x3.
 DEPTHWISE = (("NAF level 0", 1, 128, 64), ("NAF level 0", 4, 64, 64), ("NAF level 2", 1, 32, 256),
              ("NAF level 4", 1, 16, 1024))
+# Name, batch, side, channels in and out; kernels are 3x3.
+BODY = (("EDSR 32", 8, 64, 32), ("EDSR 64", 4, 48, 64), ("EDSR 64", 8, 64, 64), ("SwinIR 60", 4, 48, 60))
 CALLS = 7
 
 
@@ -103,6 +106,9 @@ def main():
     for name, batch, side, channels in DEPTHWISE:
         forms = (lambda x, kernel: depthwise_conv(x, kernel, (1, 1), "SAME"), grouped)
         compare(name, forms, normal(0, batch, side, side, channels), normal(1, 3, 3, 1, channels))
+    for name, batch, side, channels in BODY:
+        forms = (lambda x, kernel: conv_with_fast_gradient(x, kernel, (1, 1), "VALID"), usual)
+        compare(name, forms, normal(0, batch, side, side, channels), normal(1, 3, 3, channels, channels))
 
 
 if __name__ == "__main__":

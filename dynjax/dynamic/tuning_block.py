@@ -3,6 +3,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from dynjax.networks.conv_gradient import conv_with_fast_gradient
 from dynjax.networks.initialisers import normal, torch_bias, torch_kernel
 from dynjax.networks.layers import reflect
 
@@ -48,7 +49,8 @@ class TuningBlock(nn.Module):
                 y = reflect(y, pad, pad, pad, pad)
             y = nn.Conv(channels if last else self.features or channels, (self.kernel_size,) * 2,
                         padding="VALID" if self.padding == "reflect" else "SAME", dtype=z.dtype,
-                        kernel_init=kernel_init, bias_init=bias_init, name=f"conv{index}")(y)
+                        kernel_init=kernel_init, bias_init=bias_init, name=f"conv{index}",
+                        conv_general_dilated=conv_with_fast_gradient)(y)
             y = y if last else nn.relu(y)
         return y
 

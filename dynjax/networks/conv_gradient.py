@@ -1,0 +1,91 @@
+"""A convolution whose kernel gradient is found block by block on CPUs: the same sums in another order.
+
+XLA takes the gradient of all pixels at once, and where these are more than its caches hold a CPU takes three to six
+times as long for it as for the convolution itself; a few hundred kilobytes at a time it takes about as long as that.
+"""
+import math
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+SMALL = 1.5e6       # bytes of a result; below these nothing is gained
+BLOCK = 0.25e6      # bytes of a block of it
+MOST_BLOCKS = 32    # of one layer: each is a convolution more to compile
+LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+
+def conv_with_fast_gradient(x, kernel, strides, padding, **options):
+    """jax.lax.conv_general_dilated of images for strides of 1, no dilation and no groups; its gradients to rounding.
+
+    Meant for `flax.linen.Conv(conv_general_dilated=conv_with_fast_gradient)`. Forward and reverse mode, of any order,
+    and vmap work as for the library call; under vmap, on accelerators and for small images it is that call.
+
+    Args:
+      x: [N, H, W, C]. kernel: [K, K', C, F].
+      strides: (1, 1). padding: "SAME", "VALID" or ((top, bottom), (left, right)).
+      options: others of the library call; precision is heeded.
+
+    Returns:
+      [N, H', W', F].
+    """
+    if isinstance(padding, str):
+        padding = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
+    height, width = (side + sum(pads) - k + 1 for side, pads, k in zip(
+        x.shape[1:3], padding, kernel.shape[:2], strict=True))
+    padding, precision = tuple(map(tuple, padding)), options.get("precision")
+    if x.shape[0] * height * width * kernel.shape[-1] * x.dtype.itemsize < SMALL:
+        return _conv(x, kernel, padding=padding, precision=precision)
+    return _primitive.bind(x, kernel, padding=padding, precision=precision)
+
+
+def _conv(x, kernel, *, padding, precision):
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=LAYOUT, precision=precision)
+
+
+def _by_input(cotangent, x, kernel, **options):
+    return jax.linear_transpose(lambda x: _conv(x, kernel, **options), x.aval)(cotangent)[0]
+
+
+def _by_kernel(cotangent, x, kernel, *, padding, precision):
+    def whole(x, cotangent):
+        return jax.linear_transpose(lambda k: _conv(x, k, padding=padding, precision=precision), kernel.aval)(
+            cotangent)[0]
+
+    def in_blocks(x, cotangent):
+        x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+        rows = kernel.aval.shape[0] - 1
+        part = lambda x, cotangent: jax.linear_transpose(
+            lambda k: _conv(x, k, padding="VALID", precision=precision), kernel.aval)(cotangent)[0]
+        return sum(part(x[images, top.start:top.stop + rows], cotangent[images, top])
+                   for images, top in _blocks(cotangent.shape, cotangent.dtype.itemsize))
+
+    return jax.lax.platform_dependent(x, cotangent, cpu=in_blocks, default=whole)
+
+
+def _blocks(shape, itemsize):
+    """(images, rows) as slices; together everything, at most MOST_BLOCKS where there are no more images."""
+    count, height = shape[:2]
+    wanted = max(1, min(MOST_BLOCKS, math.ceil(math.prod(shape) * itemsize / BLOCK)))
+    images = max(1, -(-count // wanted))
+    rows = -(-height // max(1, wanted // -(-count // images)))
+    return [(slice(first, min(first + images, count)), slice(top, min(top + rows, height)))
+            for first in range(0, count, images) for top in range(0, height, rows)]
+
+
+def _result(x, kernel, **options):
+    """The type of the result, with all that the library call says of it, such as over which devices it varies."""
+    return jax.make_jaxpr(lambda x, kernel: _conv(x, kernel, **options))(x, kernel).out_avals[0]
+
+
+def _vmapped(arguments, axes, **options):
+    return jax.vmap(lambda x, kernel: _conv(x, kernel, **options), axes)(*arguments), 0
+
+
+_primitive = Primitive("conv_with_fast_gradient")
+_primitive.def_impl(jax.jit(_conv, static_argnames=("padding", "precision")))
+_primitive.def_abstract_eval(_result)
+mlir.register_lowering(_primitive, mlir.lower_fun(_conv, multiple_results=False))
+ad.defbilinear(_primitive, _by_input, _by_kernel)
+batching.primitive_batchers[_primitive] = _vmapped
