@@ -1,7 +1,6 @@
 """Measures a tunable model: every picture at every point of alpha, beside the task's untrained baselines."""
 import dataclasses
 import functools
-import inspect
 import logging
 import math
 import operator
@@ -14,6 +13,7 @@ from dynjax.evaluation.columns import ALPHA, METHOD, alpha_names, in_words, metr
 from dynjax.evaluation.quality import check_metrics, check_statistics, quality
 from dynjax.evaluation.sizes import EXACT_SIZES, FewSizes
 from dynjax.metrics import psnr
+from dynjax.networks.inputs import needed_besides
 from dynjax.tunable import grid
 
 log = logging.getLogger("dynjax.evaluation")
@@ -155,8 +155,7 @@ def _answers(tunable, variables, task, fixed, name, image, example, alphas, name
 
 def _second(net, method, example):
     """What a network must be told besides the picture: FFDNet the noise level."""
-    wanted = [each.name for each in list(inspect.signature(type(net).__call__).parameters.values())[2:]
-              if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD]
+    wanted = needed_besides(net)
     if not wanted:
         return ()
     if wanted != ["sigma"] or "sigma" not in example:

@@ -1,6 +1,4 @@
 """A picture of any size, depth and number of channels through a network, and back as it came."""
-import inspect
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +6,7 @@ import numpy as np
 from dynjax.files import check_target, read_deep_picture, write_deep_picture
 from dynjax.image.resize import resize_bicubic
 from dynjax.image.tiles import reach, tiled
+from dynjax.networks.inputs import needed_besides
 
 PROBE = 32   # pixels; of the picture by which a network's scale and channels are found
 
@@ -82,9 +81,7 @@ def restore_file(network, variables, source, target, alpha=None, *, tile=None, o
 
 
 def _function(network, variables, alpha):
-    parameters = list(inspect.signature(type(network).__call__).parameters.values())[2:]
-    second = next((each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD
-                   and each.default is each.empty), None)
+    second = next(iter(needed_besides(network)), None)
     if second and alpha is None:
         raise ValueError(f"the network is a {type(network).__name__} and no {second} was given; wanted one, such as "
                          f"{_example(network)}.")
