@@ -60,7 +60,10 @@ def build_sampler(config, objectives, *, stretch=0.0):
         sampler = named[config](objectives)
         return stretched(sampler, stretch, on_simplex=config == "simplex") if stretch else sampler
     if isinstance(config, str):
-        config = _points_of_text(config, named)
+        text, config = config, _literal(config)
+        if config is None:
+            raise ValueError(f"alpha.sampler is {text!r}; wanted one of {', '.join(named)}, or a list of points such "
+                             "as [[1, 0], [0, 1]].")
     sampler = config if callable(config) else fixed(config["fixed"] if isinstance(config, Mapping) else config)
     shape = jax.eval_shape(sampler, jax.random.key(0)).shape
     if shape != (objectives,):
@@ -69,12 +72,23 @@ def build_sampler(config, objectives, *, stretch=0.0):
     return sampler
 
 
-def _points_of_text(text, named):
+def points_of(config):
+    """The points [N, P] of alpha that a config names one by one, as `build_sampler` takes them, None where it has none."""
+    if isinstance(config, str):
+        config = _literal(config)
+    if isinstance(config, Mapping):
+        config = config.get("fixed")
+    try:
+        points = np.asarray(config, np.float32)
+    except (TypeError, ValueError):
+        return None
+    return points if points.ndim == 2 and len(points) else None
+
+
+def _literal(text):
+    """The list that a text is, None where it is none."""
     try:
         points = ast.literal_eval(text.strip())
     except (ValueError, SyntaxError):
-        points = None
-    if not isinstance(points, list | tuple):
-        raise ValueError(f"alpha.sampler is {text!r}; wanted one of {', '.join(named)}, or a list of points such as "
-                         "[[1, 0], [0, 1]].")
-    return points
+        return None
+    return points if isinstance(points, list | tuple) else None

@@ -1,5 +1,4 @@
 """What a config describes, as objects: model, task, phases, pictures."""
-import ast
 import dataclasses
 import itertools
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ import numpy as np
 
 from dynjax.data import open_source
 from dynjax.evaluation import alpha_points
+from dynjax.objectives import points_of
 from dynjax.training.phase import Phase
 from dynjax.tunable import Tunable
 
@@ -100,13 +100,8 @@ class Experiment:
 
 def _on_simplex(sampler):
     """Whether all that a sampler draws sums to one: by its name, or as points do that were given one by one."""
-    if sampler == "simplex":
-        return True
-    try:
-        points = np.asarray(ast.literal_eval(sampler) if isinstance(sampler, str) else sampler, np.float32)
-    except (TypeError, ValueError, SyntaxError):   # another sampler's name
-        return False
-    return points.ndim == 2 and bool(np.allclose(points.sum(1), 1, atol=1e-4))
+    points = points_of(sampler)
+    return sampler == "simplex" if points is None else bool(np.allclose(points.sum(1), 1, atol=1e-4))
 
 
 def _fitting(task, source):

@@ -1,5 +1,4 @@
 """Ordinary networks that a tuned one is compared with, as they are named on a command line."""
-import ast
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 
 from dynjax import models
 from dynjax.dynamic import DynamicNet
+from dynjax.objectives import points_of
 from dynjax.tunable import Tunable
 
 
@@ -66,7 +66,7 @@ def _trained_at(card):
     """(the point of alpha, its names) in the card of a file that train.py wrote for a single one."""
     try:
         sampler, names = card["sampling"]["sampler"], tuple(card["sampling"]["names"])
-        points = np.asarray(ast.literal_eval(sampler) if isinstance(sampler, str) else sampler, np.float32)
-    except (KeyError, TypeError, ValueError, SyntaxError):
+    except (KeyError, TypeError):   # no training of ours, or one without names for alpha
         return None, ()
-    return (points[0], names) if points.shape == (1, len(names)) else (None, names)
+    points = points_of(sampler)
+    return (None if points is None or points.shape != (1, len(names)) else points[0]), names
