@@ -6,6 +6,7 @@ import numpy as np
 from dynjax.files import check_target, read_deep_picture, write_deep_picture
 from dynjax.image.resize import resize_bicubic
 from dynjax.image.tiles import reach, tiled
+from dynjax.models.plain import plain_network
 from dynjax.networks.inputs import needed_besides
 
 PROBE = 32   # pixels; of the picture by which a network's scale and channels are found
@@ -49,7 +50,7 @@ def restore(network, variables, picture, alpha=None, *, tile=None, overlap=None,
     if tile is None:
         restored = jax.jit(run)
     else:
-        multiple = multiple or getattr(_plain(network), "multiple", 1)
+        multiple = multiple or getattr(plain_network(network), "multiple", 1)
         options = {"scale": scale, "multiple": multiple}
         overlap = reach(run, channels=takes, **options) if overlap is None else overlap
         tile = -(-tile // multiple) * multiple
@@ -96,13 +97,6 @@ def _function(network, variables, alpha):
 def _example(network):
     names = getattr(network, "alpha", None)
     return dict.fromkeys(names, round(1 / len(names), 2)) if isinstance(names, tuple | list) else "0.5"
-
-
-def _plain(network):
-    """The network inside, where one is wrapped."""
-    while (inner := getattr(network, "net", None) or getattr(network, "main", None)) is not None:
-        network = inner
-    return network
 
 
 def _channels_and_scale(run):

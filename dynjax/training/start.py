@@ -7,6 +7,7 @@ import numpy as np
 
 from dynjax import models
 from dynjax.dynamic import DynamicNet
+from dynjax.models.plain import plain_network
 from dynjax.tunable import Tunable
 
 
@@ -45,11 +46,6 @@ def initial_variables(experiment, *, fresh=False):
         raise ValueError(f"{path} does not fit the network of this config: {problem}. Set network.* and tunable.* as "
                          "the file was made, or start without init_from.")
     return jax.tree.map(np.asarray, variables)
-
-
-def plain_network(model):
-    """The network that knows no alpha: inside a wrapper, or the model itself."""
-    return model.net if isinstance(model, Tunable) else model.main if isinstance(model, DynamicNet) else model
 
 
 def _check_same(path, wanted, came):

@@ -1,0 +1,10 @@
+"""The network inside a wrapper."""
+from dynjax.dynamic import BakedDynamicNet, DynamicNet
+from dynjax.tunable import Tunable
+
+
+def plain_network(model):
+    """The network that knows no alpha: inside a wrapper, or the model itself."""
+    while isinstance(model, Tunable | DynamicNet | BakedDynamicNet):
+        model = model.net if isinstance(model, Tunable) else model.main
+    return model
