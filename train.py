@@ -5,7 +5,6 @@ from dynjax import command_line
 
 CONFIG = command_line.config_flag()
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default runs/NAME, or runs/NAME-PRESET.")
-
 PLAN = flags.DEFINE_bool("plan", False, "Print the memory and operations of a step, from its compiled program, and "
                          "stop; no data are needed.")
 

@@ -53,9 +53,9 @@ def _points(rows):
     """f(row) -> its point of alpha, short: the first number alone where all are two that sum to one."""
     points = [list(alpha_of(row).values()) for row in rows]
     on_a_line = all(not point or (len(point) == 2 and abs(sum(point) - 1) < 1e-4) for point in points)
-    shown = {tuple(point[:1 if on_a_line else None]) for point in points}
-    texts = lambda point, digits: tuple(f"{number:.{digits}f}" for number in point)
+    shown = lambda row: list(alpha_of(row).values())[:1 if on_a_line else None]
+    text = lambda row, digits: ", ".join(f"{number:.{digits}f}" for number in shown(row)) or "-"
+    different = len({tuple(shown(row)) for row in rows})
     # As many digits as tell the points apart.
-    digits = next((d for d in (2, 3, 4, 5) if len({texts(point, d) for point in shown}) == len(shown)), 6)
-    return lambda row: ", ".join(
-        texts(list(alpha_of(row).values())[:1 if on_a_line else None], digits)) or "-"
+    digits = next((d for d in (2, 3, 4, 5) if len({text(row, d) for row in rows}) == different), 6)
+    return lambda row: text(row, digits)

@@ -94,15 +94,16 @@ def measure(tunable, variables, task, images, alphas, *, fixed=None, metrics=Non
     found, sizes = Measurement([], [], [], []), FewSizes(exact_sizes)
     reason = "there were none"
     for index, (name, image) in enumerate(measuring_bar(images, progress)):
-        rows = []   # counted when the picture could be used at every level
-        for level, variant in task.variants().items():
-            try:
-                example = variant.evaluation_example(image, jax.random.fold_in(jax.random.key(seed), index))
-            except ValueError as error:
-                log.warning("left out %s: %s", name, error)
-                found.left_out.append(name)
-                reason = str(error)
-                break
+        key = jax.random.fold_in(jax.random.key(seed), index)
+        try:   # a picture is used at every level or at none
+            examples = [(level, variant, variant.evaluation_example(image, key))
+                        for level, variant in task.variants().items()]
+        except ValueError as error:
+            log.warning("left out %s: %s", name, error)
+            found.left_out.append(name)
+            reason = str(error)
+            continue
+        for level, variant, example in examples:
             image_in = np.asarray(example["input"], np.float32)
             fitted = sizes.fit(image_in)
             if fitted.shape != image_in.shape and name not in found.padded:
@@ -111,15 +112,13 @@ def measure(tunable, variables, task, images, alphas, *, fixed=None, metrics=Non
             results = [result for *_, result in answers]
             values = quality(results, example["target"], border=task.border, name=name,
                              niqe_statistics=niqe_statistics, wanted=wanted, view=task.loss_view)
-            level_rows = [{"image": name, **({"level": level} if level else {}), "method": method,
+            rows = [{"image": name, **({"level": level} if level else {}), "method": method,
                      **{ALPHA + key: point.get(key) for key in names}, **measured,
                      **_by_the_task(variant, result, example, point)}
                     for (method, point, result), measured in zip(answers, values, strict=True)]
-            rows.extend(level_rows)
-            if len(found.kept) < keep and (not found.kept or found.kept[-1].name != name):
-                found.kept.append(_kept(name, level_rows, variant, example, answers))
-        else:
             found.rows.extend(rows)
+            if len(found.kept) < keep and (not found.kept or found.kept[-1].name != name):
+                found.kept.append(_kept(name, rows, variant, example, answers))
     if not found.rows:
         raise ValueError(f"measure got no picture that can be used: {reason}. Give other pictures, such as "
                          "--data folder:PATH.")

@@ -1,4 +1,6 @@
 """How SwinIR's published figures run a network: a border of mirrored pixels first, and tiles that are averaged."""
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,15 +49,12 @@ def _mirrored(images, axis, window):
 def _averaged(run, images, tile, overlap, scale):
     tile = min(tile, *images.shape[1:3])
     starts = [[*range(0, side - tile, max(tile - overlap, 1)), side - tile] for side in images.shape[1:3]]
-    total, count = 0, 0
-    for top in starts[0]:
-        for left in starts[1]:
-            output = np.asarray(run(jnp.asarray(images[:, top:top + tile, left:left + tile])))
-            if not np.ndim(total):
-                size = images.shape[1] * scale, images.shape[2] * scale
-                total = np.zeros((len(images), *size, output.shape[-1]), output.dtype)
-                count = np.zeros((*size, 1), output.dtype)
-            place = slice(top * scale, (top + tile) * scale), slice(left * scale, (left + tile) * scale)
-            total[:, *place] += output
-            count[place] += 1
+    total, count = 0, np.zeros((images.shape[1] * scale, images.shape[2] * scale, 1), np.float32)
+    for top, left in itertools.product(*starts):
+        output = np.asarray(run(jnp.asarray(images[:, top:top + tile, left:left + tile])))
+        if not np.ndim(total):
+            total = np.zeros((len(images), *count.shape[:2], output.shape[-1]), output.dtype)
+        place = slice(top * scale, (top + tile) * scale), slice(left * scale, (left + tile) * scale)
+        total[:, *place] += output
+        count[place] += 1
     return total / count

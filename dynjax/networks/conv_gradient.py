@@ -3,6 +3,7 @@
 XLA takes the gradient of all pixels at once, and where these are more than its caches hold a CPU takes three to six
 times as long for it as for the convolution itself; a few hundred kilobytes at a time it takes about as long as that.
 """
+import functools
 import math
 
 import jax
@@ -49,17 +50,14 @@ def _by_input(cotangent, x, kernel, **options):
 
 
 def _by_kernel(cotangent, x, kernel, *, padding, precision):
-    def whole(x, cotangent):
-        return jax.linear_transpose(lambda k: _conv(x, k, padding=padding, precision=precision), kernel.aval)(
-            cotangent)[0]
+    def whole(x, cotangent, padding=padding):
+        return jax.linear_transpose(lambda kernel: _conv(x, kernel, padding=padding, precision=precision),
+                                    kernel.aval)(cotangent)[0]
 
     def in_blocks(x, cotangent):
-        x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
-        rows = kernel.aval.shape[0] - 1
-        part = lambda x, cotangent: jax.linear_transpose(
-            lambda k: _conv(x, k, padding="VALID", precision=precision), kernel.aval)(cotangent)[0]
-        return sum(part(x[images, top.start:top.stop + rows], cotangent[images, top])
-                   for images, top in _blocks(cotangent.shape, cotangent.dtype.itemsize))
+        x, more = jnp.pad(x, ((0, 0), *padding, (0, 0))), kernel.aval.shape[0] - 1
+        return sum(whole(x[images, rows.start:rows.stop + more], cotangent[images, rows], padding="VALID")
+                   for images, rows in _blocks(cotangent.shape, cotangent.dtype.itemsize))
 
     return jax.lax.platform_dependent(x, cotangent, cpu=in_blocks, default=whole)
 
@@ -76,11 +74,11 @@ def _blocks(shape, itemsize):
 
 def _result(x, kernel, **options):
     """The type of the result, with all that the library call says of it, such as over which devices it varies."""
-    return jax.make_jaxpr(lambda x, kernel: _conv(x, kernel, **options))(x, kernel).out_avals[0]
+    return jax.make_jaxpr(functools.partial(_conv, **options))(x, kernel).out_avals[0]
 
 
 def _vmapped(arguments, axes, **options):
-    return jax.vmap(lambda x, kernel: _conv(x, kernel, **options), axes)(*arguments), 0
+    return jax.vmap(functools.partial(_conv, **options), axes)(*arguments), 0
 
 
 _primitive = Primitive("conv_with_fast_gradient")

@@ -88,12 +88,15 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
 def _kind(task, **asked):
     """What is measured: what one flag asks for, else what the task has."""
     kinds = [name for name, value in asked.items() if value]
-    able = ("each is an evaluation of its own" if len(kinds) > 1 else
-            "a task that makes pictures from noise is measured by their attributes alone" if kinds and task.generates
-            else "what the objectives compare with follows alpha here, so that there is no one plane for all of alpha"
-            if kinds == ["objectives"] and task.has_aim else "")
-    if able:
-        raise ValueError(f"{' and '.join(f'--{name}' for name in kinds)} cannot be had: {able}. Leave "
+    why = None
+    if len(kinds) > 1:
+        why = "each is an evaluation of its own"
+    elif kinds and task.generates:
+        why = "a task that makes pictures from noise is measured by their attributes alone"
+    elif kinds == ["objectives"] and task.has_aim:
+        why = "what the objectives compare with follows alpha here, so that there is no one plane for all of alpha"
+    if why:
+        raise ValueError(f"{' and '.join(f'--{name}' for name in kinds)} cannot be had: {why}. Leave "
                          f"{'it' if len(kinds) == 1 else 'all but one'} out.")
     return kinds[0] if kinds else "attributes" if task.generates else "targets" if task.has_target else "objectives"
 
