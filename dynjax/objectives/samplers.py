@@ -73,7 +73,7 @@ def build_sampler(config, objectives, *, stretch=0.0):
 
 
 def points_of(config):
-    """The points [N, P] of alpha that a config names one by one, as `build_sampler` takes them, None where it has none."""
+    """The points [N, P] of alpha that a config names one by one, as `build_sampler` takes them, else None."""
     if isinstance(config, str):
         config = _literal(config)
     if isinstance(config, Mapping):
