@@ -1,5 +1,6 @@
 """What train.py and evaluate.py share: flags, and mistakes told in one line instead of a traceback."""
 import ctypes
+import os
 import re
 import sys
 import traceback
@@ -64,6 +65,11 @@ def _exit(error, status):
     if "--traceback" in sys.argv:
         traceback.print_exception(error)
     print(f"{sys.argv[0]}: {_sentence(error)}", file=sys.stderr)
+    if "jax" in sys.modules and sys.modules["jax"].distributed.is_initialized():
+        # JAX's own way out waits minutes for the other processes, which may be gone; they notice that this one is.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
     sys.exit(status)
 
 

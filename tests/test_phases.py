@@ -137,7 +137,7 @@ def test_a_run_stopped_in_either_phase_goes_on_bit_for_bit(config, tmp_path, mon
 
     monkeypatch.setattr(loop, "check_finite", interrupt)
     assert train(config, tmp_path / "parts") == 128 + signal.SIGTERM
-    assert not (tmp_path / "parts" / "checkpoints" / "5.json").exists()
+    assert not (tmp_path / "parts" / "checkpoints" / "5").exists()
     assert train(config, tmp_path / "parts") == 0
     assert same(parameters(tmp_path / "parts"), parameters(tmp_path / "whole"))
 

@@ -1,11 +1,12 @@
 """Runs from a config: what they leave behind, going on after a stop, refusals."""
 import csv
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import jax
@@ -16,6 +17,7 @@ from PIL import Image
 import dynjax
 from configs.sr_tunable import get_config
 from dynjax.training import build, train
+from dynjax.training import workdir as workdirs
 from dynjax.training.workdir import default_workdir
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +69,7 @@ def test_a_run_leaves_what_is_promised(config, tmp_path):
     rows = rows_of(tmp_path)
     assert [row["step"] for row in rows] == ["1", "2", "3", "4"] or [row["step"] for row in rows][-1] == "4"
     assert {"fidelity", "perceptual", "loss"} <= set(rows[0]) and all(float(row["fidelity"]) > 0 for row in rows)
-    assert list((tmp_path / "events").iterdir()) and (tmp_path / "checkpoints" / "4.json").exists()
+    assert list((tmp_path / "events").iterdir()) and (tmp_path / "checkpoints" / "4").is_dir()
     assert Image.open(tmp_path / "previews" / "0000004.png").width > 48
     net, variables = dynjax.load(tmp_path / "model.safetensors")
     low = np.random.default_rng(0).random((1, 7, 9, 3), np.float32)
@@ -113,6 +115,39 @@ def test_a_finished_run_says_so(config, finished, capsys):
     assert train(config, finished) == 0
     assert "is finished: 4 of 4 steps" in capsys.readouterr().out
     assert (finished / "model.safetensors").read_bytes() == before
+
+
+def test_a_model_left_from_an_earlier_stop_is_written_anew(config, finished):
+    """A run may be killed between its last checkpoint and its model."""
+    net, variables = dynjax.load(finished / "model.safetensors")
+    dynjax.save(finished / "model.safetensors", net, jax.tree.map(np.zeros_like, variables), {"steps": 2})
+    assert train(config, finished) == 0
+    assert any(np.any(leaf) for leaf in parameters(finished))
+
+
+def test_a_folder_that_another_run_has_is_refused(config, tmp_path):
+    with workdirs.taken(tmp_path), pytest.raises(ValueError, match="another run is training in"):
+        train(config, tmp_path)
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused(config, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"the workdir .*run cannot be written \(Not a directory\)"):
+        train(config, tmp_path / "file" / "run")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(2**30, 2**30, 0))
+    with pytest.raises(ValueError, match=r"has 0\.0 MiB free; the checkpoints of this run"):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run" / "log.csv").exists()
+
+
+def test_a_disk_that_fills_up_is_told(config, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("dynjax.training.logs.Log.write", full)
+    with pytest.raises(ValueError, match=r"can no longer be written \(No space left on device\)"):
+        train(config, tmp_path)
 
 
 def test_another_config_is_refused_with_the_differences(config, finished):
@@ -240,24 +275,6 @@ def test_other_presets_train_on_a_small_folder(preset, pictures, tmp_path):
     assert train(config, tmp_path) == 0
     row = rows_of(tmp_path)[-1]
     assert float(row["fidelity"]) > 0 and ("critic" in row) == (preset != "plain")
-
-
-@pytest.mark.slow
-def test_sigterm_to_the_program_saves_and_goes_on(tmp_path):
-    config = f"{ROOT}/configs/sr_tunable.py:smoke"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-    arguments = [sys.executable, str(ROOT / "train.py"), "--config", config, "--config.steps=100000"]
-    program = subprocess.Popen(arguments, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
-    log = tmp_path / "runs/sr_tunable-smoke/log.csv"
-    deadline = time.monotonic() + 120
-    while not (log.exists() and len(log.read_text().splitlines()) > 5):
-        assert program.poll() is None and time.monotonic() < deadline
-    program.send_signal(signal.SIGTERM)
-    said, _ = program.communicate(timeout=60)
-    assert program.returncode == 128 + signal.SIGTERM and "The same command goes on" in said
-    stopped_at = max(int(path.stem) for path in (tmp_path / "runs/sr_tunable-smoke/checkpoints").glob("*.json"))
-    again = command("train.py", "--config", config, f"--config.steps={stopped_at + 2}", cwd=tmp_path)
-    assert again.returncode == 0 and f"Trained {stopped_at + 2} steps" in again.stdout
 
 
 @pytest.mark.slow

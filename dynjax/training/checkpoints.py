@@ -1,7 +1,10 @@
-"""Checkpoints that notice damage: orbax, and beside each a manifest with a checksum for every file."""
+"""Checkpoints that notice damage: orbax, and in each a list of checksums of all its files."""
+import contextlib
+import errno
 import hashlib
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -12,82 +15,157 @@ import numpy as np
 from dynjax.files import write_atomically
 
 _LOG = logging.getLogger(__name__)
+CHECKSUMS, UNFINISHED = "checksums.json", ".saving"
 
 
 class Checkpoints:
-    """The checkpoints of a run, newest last; orbax restores flipped bytes without a word, this does not.
+    """The checkpoints of a run, a folder each, named by its step; orbax restores flipped bytes without a word, this
+    does not.
 
-    A checkpoint counts once its manifest `<step>.json` is written; what has none, or does not agree with it, is named
-    in a warning, moved aside and the one before is used.
+    A folder gets its name only when it is complete and on the disk, so that no sudden end leaves half a checkpoint
+    under that name: one that disagrees with its checksums was damaged later.
     """
 
     def __init__(self, folder, *, keep=3):
         self.folder, self.keep = Path(folder), keep
 
     def steps(self):
-        """Steps that have a manifest, oldest first."""
-        return sorted(int(path.stem) for path in self.folder.glob("*.json") if path.stem.isdigit())
+        """Steps that have a checkpoint, whole or damaged, oldest first."""
+        return sorted(int(path.name) for path in self.folder.glob("*") if path.name.isdigit())
 
     def save(self, step, state):
-        """Stores a state (numpy arrays) under its step; complete when this returns."""
-        import orbax.checkpoint as ocp
+        """Stores a state (numpy arrays) under its step; complete and on the disk when this returns.
 
+        Raises:
+          ValueError: it cannot be written, as when the disk is full; those before it are untouched.
+        """
+        unfinished = self.folder / f"{step}{UNFINISHED}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(self._path(step).absolute(), _as_dict(state), force=True)
-        manifest = {"step": step, "files": _checksums(self._path(step))}
-        write_atomically(self._manifest(step), json.dumps(manifest, indent=1).encode())
+        try:
+            with _quiet():
+                _checkpointer().save(unfinished.absolute(), _as_dict(state), force=True)
+            manifest = {"step": step, "files": _checksums(unfinished)}
+            write_atomically(unfinished / CHECKSUMS, _manifest_bytes(manifest))
+            _to_disk(unfinished)
+            shutil.rmtree(self._path(step), ignore_errors=True)
+            unfinished.rename(self._path(step))
+            _to_disk(self.folder)
+        except Exception as error:   # of orbax too, which raises what its storage library does
+            self.remove_unfinished()
+            whole = [earlier for earlier in self.steps() if earlier != step]
+            kept = f"that of step {whole[-1]} is whole" if whole else "there is none before it"
+            raise ValueError(f"the checkpoint of step {step} cannot be written to {self.folder} ({_reason(error)}); "
+                             f"{kept}. Make room there, and the same command goes on from it.") from error
         for old in self.steps()[:-self.keep]:
-            self._remove(old)
+            shutil.rmtree(self._path(old), ignore_errors=True)
+
+    def check_room(self, state, variables):
+        """Refuses a disk without room for the checkpoints to come, and the model of `variables` beside them.
+
+        Raises:
+          ValueError: it has less free than they take.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        size = lambda tree: sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
+        # The oldest goes only when the newest is there.
+        to_come = max(1, self.keep + 1 - len(self.steps()))
+        needed, free = to_come * size(state) + size(variables), shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise ValueError(f"the disk of {self.folder} has {free / 2**20:,.1f} MiB free; the checkpoints of this run "
+                             f"and its model will take {needed / 2**20:,.1f} MiB. Make room there, or give another "
+                             "--workdir.")
 
     def restore(self, target_at):
         """The newest undamaged state as (step, state like `target_at(step)`), or None where there is none at all.
 
-        Raises:
-          ValueError: checkpoints exist but every one is damaged.
-        """
-        import orbax.checkpoint as ocp
+        What a cut-off save left is removed; a damaged checkpoint is moved aside, as *.damaged. Both are named in
+        warnings.
 
-        steps = self.steps()
+        Raises:
+          ValueError: checkpoints exist but every one is damaged (all stay as they are), or is of another state.
+        """
+        for name in self.remove_unfinished():
+            _LOG.warning("%s was never finished, its run ended while saving; removed", name)
+        steps, damaged = self.steps(), {}
         for step in reversed(steps):
             problem = self._problem(step)
             if problem is None:
-                target = target_at(step)
-                with ocp.StandardCheckpointer() as checkpointer:
-                    tree = checkpointer.restore(self._path(step).absolute(), _as_dict(target))
-                return step, flax.serialization.from_state_dict(target, tree)
-            _LOG.warning("checkpoint %d is damaged (%s); using the one before it", step, problem)
-            self._set_aside(step)
-        if steps:
-            raise ValueError(f"every checkpoint in {self.folder} is damaged (moved to *.damaged there); wanted an "
-                             "intact one. Restore the folder from a copy, or give another --workdir to start anew.")
-        return None
+                break
+            damaged[step] = problem
+        else:
+            if not steps:
+                return None
+            found = "; ".join(f"in {step} {problem}" for step, problem in damaged.items())
+            raise ValueError(f"every checkpoint in {self.folder} is damaged ({found}); wanted one that is whole. "
+                             "Restore the folder from a copy, or give another --workdir to start anew.")
+        for newer, problem in damaged.items():
+            _LOG.warning("checkpoint %d is damaged (%s); moved to %s, using that of step %d", newer, problem,
+                         self._set_aside(newer), step)
+        target = target_at(step)
+        try:
+            with _quiet():
+                tree = _checkpointer().restore(self._path(step).absolute(), _as_dict(target))
+        except Exception as error:
+            raise ValueError(f"the checkpoint {self._path(step)} is whole, but not of this run's state: "
+                             f"{_reason(error)}. Give the config and the version it was made with, or another "
+                             "--workdir.") from error
+        return step, flax.serialization.from_state_dict(target, tree)
+
+    def remove_unfinished(self):
+        """Removes what cut-off saves left, orbax's temporary folders too; returns the names."""
+        left = sorted(path for path in self.folder.glob("*") if path.is_dir() and not path.name.isdigit()
+                      and (UNFINISHED in path.name or ".orbax-checkpoint-tmp" in path.name))
+        for path in left:
+            shutil.rmtree(path, ignore_errors=True)
+        return [path.name for path in left]
 
     def _problem(self, step):
+        """What is wrong with a checkpoint, in words; None where nothing is."""
+        path = self._path(step)
         try:
-            manifest = json.loads(self._manifest(step).read_text())["files"]
+            data = (path / CHECKSUMS).read_bytes()
+            manifest = json.loads(data)
+            # Spelled again to the byte, so that no change of the list itself goes unnoticed.
+            if data != _manifest_bytes(manifest) or manifest["step"] != step:
+                return f"{CHECKSUMS} is not what was written"
+            wanted = dict(manifest["files"])
         except (OSError, ValueError, KeyError, TypeError):
-            return "its manifest cannot be read"
-        found = _checksums(self._path(step)) if self._path(step).is_dir() else {}
-        for name, checksum in manifest.items():
+            return f"{CHECKSUMS} cannot be read"
+        found = _checksums(path)
+        for name, checksum in wanted.items():
             if found.get(name) != checksum:
                 return f"{name} is {'missing' if name not in found else 'not what was written'}"
         return None
 
     def _set_aside(self, step):
-        for path in (self._path(step), self._manifest(step)):
-            if path.exists():
-                path.rename(path.with_name(path.name + ".damaged"))
-
-    def _remove(self, step):
-        self._manifest(step).unlink()
-        shutil.rmtree(self._path(step), ignore_errors=True)
+        taken = sum(path.name.startswith(f"{step}.damaged") for path in self.folder.iterdir())
+        aside = self.folder / f"{step}.damaged{f'-{taken + 1}' if taken else ''}"
+        self._path(step).rename(aside)
+        return aside.name
 
     def _path(self, step):
         return self.folder / str(step)
 
-    def _manifest(self, step):
-        return self.folder / f"{step}.json"
+
+def _checkpointer():
+    """Of this process alone, though others may train beside it: only the first one of a run writes."""
+    import orbax.checkpoint as ocp
+
+    me = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"process{me}")
+    return ocp.Checkpointer(ocp.StandardCheckpointHandler(multiprocessing_options=alone), multiprocessing_options=alone)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without orbax's own report of an error, a page for each of its threads: the error itself is raised and told."""
+    logger = logging.getLogger("absl")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _as_dict(state):
@@ -95,6 +173,32 @@ def _as_dict(state):
     return jax.tree.map(np.asarray, flax.serialization.to_state_dict(state))
 
 
+def _manifest_bytes(manifest):
+    return json.dumps(manifest, indent=1).encode()
+
+
 def _checksums(folder):
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    """SHA-256 of every file below a folder but the list of checksums itself, by relative path."""
+    sums = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CHECKSUMS):
+        with path.open("rb") as file:
+            sums[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return sums
+
+
+def _to_disk(folder):
+    """Waits until the files of a folder, and their names, would survive a power cut."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _reason(error):
+    """The first line of an error, or its kind where it says nothing; of a full disk only that."""
+    full = os.strerror(errno.ENOSPC)
+    if full in str(error):   # at the end of a long line of the storage library's
+        return full
+    return getattr(error, "strerror", None) or next(iter(str(error).strip().splitlines()), type(error).__name__)

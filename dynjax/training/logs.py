@@ -1,11 +1,14 @@
 """What a run writes down while it trains: log.csv, TensorBoard events, the progress bar."""
 import contextlib
 import csv
+import io
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+
+from dynjax.files import write_atomically
 
 
 class Log:
@@ -25,10 +28,11 @@ class Log:
                 # A row that a sudden end left unfinished is dropped, like those after the checkpoint.
                 rows = [row for row in csv.DictReader(file)
                         if None not in row.values() and row["step"].isdigit() and int(row["step"]) <= step]
-        with self.path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(rows)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(self.path, text.getvalue().encode())
         self.events = SummaryWriter(str(Path(workdir) / "events"), purge_step=step + 1)
 
     def add(self, values):
@@ -52,6 +56,19 @@ class Log:
         self.events.close()
 
 
+class NoLog:
+    """The log of a process that writes none: another one of the run does."""
+
+    def add(self, values):
+        """Nothing."""
+
+    def write(self, step):
+        """Nothing."""
+
+    def close(self):
+        """Nothing."""
+
+
 class Pace:
     """Images per second while training, without the time that saving and previews take."""
 
@@ -71,9 +88,10 @@ class Pace:
         return self.batch_size * self.steps / (time.perf_counter() - self.started) if self.steps else None
 
 
-def progress_bar(steps, done):
+def progress_bar(steps, done, *, shown=True):
     """A bar over steps that shows the time left; where the output is no terminal, a line every half minute."""
     from tqdm import tqdm
 
     interval = 0.2 if sys.stderr.isatty() else 30
-    return tqdm(total=steps, initial=done, unit="step", dynamic_ncols=True, mininterval=interval, smoothing=0.05)
+    return tqdm(total=steps, initial=done, unit="step", dynamic_ncols=True, mininterval=interval, smoothing=0.05,
+                disable=not shown)

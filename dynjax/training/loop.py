@@ -1,4 +1,6 @@
 """A run from start to end: steps, logs, checkpoints, previews, the finished model."""
+import contextlib
+import errno
 import json
 import math
 import sys
@@ -10,13 +12,14 @@ import numpy as np
 from dynjax import evaluation, models
 from dynjax.data import evaluation_images, training_batches
 from dynjax.data.views import centre_crop
+from dynjax.training import hosts, watch
 from dynjax.training import workdir as workdirs
 from dynjax.training.build import build
 from dynjax.training.checkpoints import Checkpoints
-from dynjax.training.logs import Log, Pace, progress_bar
+from dynjax.training.logs import Log, NoLog, Pace, progress_bar
 from dynjax.training.phase import initial_state
 from dynjax.training.start import initial_variables
-from dynjax.training.step import make_step, replicate, shard, unreplicate
+from dynjax.training.step import check_shares, make_step, replicate, shard, unreplicate
 from dynjax.training.stop import StopSignal
 from dynjax.tunable import grid
 
@@ -37,9 +40,21 @@ def train(config, workdir=None):
     experiment = build(config)
     sources = [experiment.training_source(index) for index in range(len(experiment.phases))]
     for settings in experiment.settings:
-        shard(np.empty(settings.batch_size))
-    workdirs.record(workdir, config)
-    return _Run(experiment, workdir, sources).finish()
+        check_shares(settings.batch_size, jax.device_count())
+    with contextlib.ExitStack() as stack:
+        hosts.first_does(lambda: stack.enter_context(workdirs.taken(workdir)))
+        hosts.first_does(lambda: workdirs.record(workdir, config))
+        try:
+            return _Run(experiment, workdir, sources).finish()
+        except jax.errors.JaxRuntimeError as error:
+            if not hosts.several():
+                raise
+            raise ValueError(watch.ENDED) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise
+            raise ValueError(f"{workdir} can no longer be written ({error.strerror}). Make room there, and the same "
+                             "command goes on from the last checkpoint.") from error
 
 
 class _Run:
@@ -50,14 +65,19 @@ class _Run:
         self.workdir, self.sources = workdir, sources
         self.checkpoints = Checkpoints(workdir / "checkpoints")
         self.key = jax.random.key(self.config.seed)
-        variables = initial_variables(experiment, fresh=bool(self.checkpoints.steps()))
+        # The other processes are told what the first one has.
+        variables = initial_variables(experiment, fresh=not hosts.is_first() or bool(self.checkpoints.steps()))
         # A checkpoint at the end of a phase is still that phase's.
         index_of = lambda step: experiment.phase_at(max(step - 1, 0))
-        restored = self.checkpoints.restore(lambda step: jax.device_get(self.state_of(index_of(step), variables)))
-        self.first, state = restored or (0, self.state_of(0, variables))
+        restored = hosts.first_does(lambda: self.checkpoints.restore(
+            lambda step: jax.device_get(self.state_of(index_of(step), variables))))
+        self.first = int(hosts.told_by_first(np.int32(restored[0] if restored else 0)))
         self.index, self.last_saved = index_of(self.first), self.first if restored else None
+        state = hosts.told_by_first(restored[1] if restored else self.state_of(self.index, variables))
+        hosts.first_does(lambda: self.checkpoints.check_room(state, variables))
         self.state = replicate(state)
         self.preview_example = self.pace = None
+        self.stopping, self.largest = False, hosts.Largest()
 
     @property
     def phase(self):
@@ -79,15 +99,16 @@ class _Run:
         """Trains to the last step unless a signal comes; returns the exit status."""
         steps = self.experiment.steps
         if self.first >= steps:
-            print(f"{self.workdir} is finished: {self.first} of {steps} steps. Raise --config.steps to go "
-                  f"on, or evaluate it; the model is {self.workdir / 'model.safetensors'}.")
-            if not (self.workdir / "model.safetensors").exists():
+            self.say(f"{self.workdir} is finished: {self.first} of {steps} steps. Raise --config.steps to go "
+                     f"on, or evaluate it; the model is {self.workdir / 'model.safetensors'}.")
+            if not self.model_is_of(self.first):
                 self.save_model(self.first)
             return 0
         if self.config.preview_every:
-            self.preview_example = self.choose_preview()
-        log, step, skipped = Log(self.workdir, self.columns(), step=self.first), self.first, 0
-        with StopSignal() as stop, progress_bar(steps, self.first) as bar:
+            self.preview_example = hosts.first_does(self.choose_preview)
+        log = hosts.first_does(lambda: Log(self.workdir, self.columns(), step=self.first)) or NoLog()
+        step, skipped = self.first, 0
+        with StopSignal() as stop, progress_bar(steps, self.first, shown=hosts.is_first()) as bar:
             for index in range(self.experiment.phase_at(self.first), len(self.experiment.phases)):
                 if index != self.index:
                     state = self.state_of(index, self.variables())
@@ -97,19 +118,24 @@ class _Run:
                 skipped += batches.skipped
                 log.write(step)
                 self.save(step)
-                if stop.received is not None:
+                if self.stopping:
                     break
             log.close()
             self.save_model(step)
         if skipped:
             print(f"Pictures left out: {skipped}; the warnings above name them.")
         if step < steps:
-            print(f"Stopped at step {step} of {steps}; everything is saved in {self.workdir}. The same "
-                  "command goes on from there.")
+            self.say(f"Stopped at step {step} of {steps}; everything is saved in {self.workdir}. The same "
+                     "command goes on from there.")
             return stop.exit_status
-        print(f"Trained {step} steps. The model is {self.workdir / 'model.safetensors'}; evaluate.py with the same "
-              "--config measures it.")
+        self.say(f"Trained {step} steps. The model is {self.workdir / 'model.safetensors'}; evaluate.py with the same "
+                 "--config measures it.")
         return 0
+
+    def say(self, text):
+        """Prints what the run as a whole has to say: once, however many processes it has."""
+        if hosts.is_first():
+            print(text)
 
     def columns(self):
         """Those of log.csv: every phase's."""
@@ -125,7 +151,8 @@ class _Run:
             self.sources[self.index], batch_size=self.settings.batch_size, seed=self.config.seed, start_step=step,
             patch_size=data.patch_size, crops_per_image=data.crops_per_image, flips=data.flips,
             scales=tuple(data.scales), cache=data.cache, permute_channels=data.permute_channels, threads=data.threads,
-            crop=data.get("position", "random"), shorter_side=data.get("shorter_side"))
+            crop=data.get("position", "random"), shorter_side=data.get("shorter_side"),
+            shard=(jax.process_index(), jax.process_count()))
 
     def steps(self, first, batches, log, bar, stop):
         """The steps of one phase after step `first`; returns the number of the last one done."""
@@ -133,7 +160,8 @@ class _Run:
         train_step, end = make_step(self.phase), self.experiment.ends[self.index]
         what = f"phase {self.phase.name}" if self.phase.name else "training"
         bar.set_description("compiling")
-        bar.write(f"compiling the training step{f' of {what}' if self.phase.name else ''} ...", file=sys.stderr)
+        if hosts.is_first():
+            bar.write(f"compiling the training step{f' of {what}' if self.phase.name else ''} ...", file=sys.stderr)
         report = self.pace = None
         for step in range(first + 1, end + 1):
             self.state, next_report = train_step(self.state, shard(next(batches)), constants, self.key)
@@ -147,9 +175,12 @@ class _Run:
                     self.pace = Pace(self.settings.batch_size)
             report = next_report
             due = lambda every, step=step: every and step % every == 0
-            # Read once: a signal that comes later in this turn is obeyed after the next step.
-            stopping = stop.received is not None
-            last = stopping or step == end
+            # Read once: a signal that comes later in this turn is obeyed after the next step. One to any process stops
+            # all of them, at the same step.
+            signal = self.largest(stop.received or 0)
+            if signal:
+                self.stopping, stop.received = True, signal
+            last = self.stopping or step == end
             if last or any(map(due, (self.config.checkpoint_every, self.config.preview_every, self.config.log_every))):
                 self.look(report, step, log, bar)
                 report = None
@@ -160,7 +191,7 @@ class _Run:
                     self.save(step)
                 if due(self.config.preview_every):
                     self.preview(step)
-            if stopping:
+            if self.stopping:
                 return step
         return end
 
@@ -180,7 +211,7 @@ class _Run:
 
     def save(self, step):
         """Stores a checkpoint unless this step's is stored already."""
-        if step != self.last_saved:
+        if step != self.last_saved and hosts.is_first():
             self.checkpoints.save(step, unreplicate(self.state))
             self.last_saved = step
 
@@ -188,8 +219,18 @@ class _Run:
         """The model's variables now, averaged where the run averages."""
         return unreplicate(self.state).variables(self.phase)
 
+    def model_is_of(self, step):
+        """Whether model.safetensors is there and of this step: the run may have ended before it could write it."""
+        path = self.workdir / "model.safetensors"
+        try:
+            return path.exists() and models.load_card(path).get("steps") == step
+        except ValueError:   # damaged: written anew
+            return False
+
     def save_model(self, step):
         """Writes model.safetensors, which needs nothing else to be loaded."""
+        if not hosts.is_first():
+            return
         config = json.loads(self.config.to_json_best_effort())
         pictures = list(dict.fromkeys(map(repr, self.sources)))
         card = {"config": config["name"], "preset": config["preset"], "steps": step, "batch_size": config["batch_size"],
@@ -213,6 +254,8 @@ class _Run:
 
     def preview(self, step):
         """One evaluation picture across alpha, as previews/STEP.png."""
+        if not hosts.is_first():
+            return
         example = {name: value[None] for name, value in self.preview_example.items()}
         alphas = self.experiment.points(self.config.evaluation.alphas)
         if alphas is None:

@@ -153,8 +153,13 @@ def shard(images, *, devices=None):
       ValueError: the devices do not divide the batch.
     """
     devices = devices or jax.local_device_count()
-    if images.shape[0] % devices:
-        nearest = max(1, round(images.shape[0] / devices)) * devices
-        raise ValueError(f"batch_size is {images.shape[0]} but {devices} devices share it; wanted a multiple of "
-                         f"{devices}: set batch_size to {nearest}.")
+    check_shares(images.shape[0], devices)
     return images.reshape(devices, -1, *images.shape[1:])
+
+
+def check_shares(batch_size, devices):
+    """Refuses a batch that the devices do not divide, with the nearest that they do."""
+    if batch_size % devices:
+        nearest = max(1, round(batch_size / devices)) * devices
+        raise ValueError(f"batch_size is {batch_size} but {devices} devices share it; wanted a multiple of "
+                         f"{devices}: set batch_size to {nearest}.")

@@ -1,8 +1,12 @@
 """The folder of a run: the config recorded in it, and what may differ when the run goes on."""
+import contextlib
 import json
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from dynjax.files import write_atomically
+from dynjax.training.checkpoints import Checkpoints
 
 # What may change between two starts of one run: how long it is, and what it writes down.
 FREE = ("steps", "checkpoint_every", "preview_every", "log_every", "evaluation", "data.cache", "data.threads")
@@ -13,6 +17,28 @@ def default_workdir(config):
     return Path("runs") / (config.name if config.preset == "default" else f"{config.name}-{config.preset}")
 
 
+@contextlib.contextmanager
+def taken(workdir):
+    """While entered, no other run may use the folder; the lock ends with the process, however that ends.
+
+    Raises:
+      ValueError: another run has it, or it cannot be written.
+    """
+    lock = FileLock(Path(workdir) / ".lock")
+    try:
+        Path(workdir).mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise ValueError(f"another run is training in {workdir}; wait for its end or stop it, or give another "
+                         "--workdir.") from None
+    except OSError as error:
+        raise _not_writable(workdir, error) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def record(workdir, config):
     """Writes config.json into the folder; where the folder has checkpoints, only if they belong to this config.
 
@@ -21,7 +47,7 @@ def record(workdir, config):
     """
     path = Path(workdir) / "config.json"
     given = json.loads(config.to_json_best_effort())
-    if path.exists() and any((path.parent / "checkpoints").glob("*.json")):
+    if path.exists() and Checkpoints(path.parent / "checkpoints").steps():
         try:
             recorded = json.loads(path.read_text())
         except ValueError:
@@ -34,8 +60,12 @@ def record(workdir, config):
     try:
         write_atomically(path, json.dumps(given, indent=1).encode())
     except OSError as error:
-        raise ValueError(f"the workdir {workdir} cannot be written ({error.strerror}); give a folder that can with "
-                         "--workdir.") from None
+        raise _not_writable(workdir, error) from None
+
+
+def _not_writable(workdir, error):
+    return ValueError(f"the workdir {workdir} cannot be written ({error.strerror or error}); give a folder that can "
+                      "with --workdir, or make room.")
 
 
 def _last_phase(given):
