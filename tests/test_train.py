@@ -117,6 +117,33 @@ def test_a_finished_run_says_so(config, finished, capsys):
     assert (finished / "model.safetensors").read_bytes() == before
 
 
+def test_events_are_those_of_the_log(config, finished):
+    """Read with the format's own rules: a length, its checksum, an Event, its checksum, and so on."""
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+    config.steps = 6
+    assert train(config, finished) == 0
+    first, second = (events_of(path) for path in sorted((finished / "events").iterdir(), key=os.path.getmtime))
+    scalars = {event.step: {value.tag: value.simple_value for value in event.summary.value}
+               for event in first + second if event.HasField("summary")}
+    rows = {int(row["step"]): row for row in rows_of(finished)}
+    assert scalars.keys() == rows.keys() == {1, 2, 3, 4, 5, 6}
+    assert all(abs(scalars[step]["loss"] - float(rows[step]["loss"])) < 1e-5 for step in rows)
+    assert [event.step for event in second if event.session_log.status == SessionLog.START] == [5]
+    assert isinstance(first[0], Event) and first[0].file_version == "brain.Event:2"
+
+
+def events_of(path):
+    from tensorboardX.proto.event_pb2 import Event
+
+    data, events = path.read_bytes(), []
+    while data:
+        length = int.from_bytes(data[:8], "little")
+        events.append(Event.FromString(data[12:12 + length]))
+        data = data[16 + length:]
+    return events
+
+
 def test_a_model_left_from_an_earlier_stop_is_written_anew(config, finished):
     """A run may be killed between its last checkpoint and its model."""
     net, variables = dynjax.load(finished / "model.safetensors")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dynjax.files import write_atomically
+from dynjax.training.events import Events
 
 
 class Log:
@@ -18,8 +19,6 @@ class Log:
     """
 
     def __init__(self, workdir, columns, *, step):
-        from tensorboardX import SummaryWriter
-
         self.path, self.columns = Path(workdir) / "log.csv", ["step", *columns]
         self.pending = []
         rows = []
@@ -33,7 +32,7 @@ class Log:
         writer.writeheader()
         writer.writerows(rows)
         write_atomically(self.path, text.getvalue().encode())
-        self.events = SummaryWriter(str(Path(workdir) / "events"), purge_step=step + 1)
+        self.events = Events(Path(workdir) / "events", step=step)
 
     def add(self, values):
         """Takes the values of one step, {column: number}."""
@@ -48,8 +47,7 @@ class Log:
         self.pending = []
         with self.path.open("a", newline="") as file:
             csv.DictWriter(file, self.columns).writerow({"step": step, **{k: f"{v:.6g}" for k, v in means.items()}})
-        for name, value in means.items():
-            self.events.add_scalar(name, value, step)
+        self.events.add(step, means)
 
     def close(self):
         """Flushes the events to disk."""
