@@ -1,4 +1,5 @@
 """Several processes train one run: as one process would, ending together, with a sentence when one is lost."""
+import contextlib
 import os
 import signal
 import socket
@@ -49,6 +50,8 @@ def ends(program):
 def wait_until_trained(folder, steps, programs):
     log, deadline = folder / "0/runs/sr_tunable-smoke/log.csv", time.monotonic() + LIMIT
     while not (log.exists() and len(log.read_text().splitlines()) > steps):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            programs[0].wait(timeout=0.1)
         for program in programs:
             assert program.poll() is None and time.monotonic() < deadline, program.communicate()[0]
 

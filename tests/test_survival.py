@@ -46,10 +46,12 @@ def finish(program):
     return said
 
 
-def wait_until(happened, program):
-    """Waits for what a running program does; it must not end before."""
+def wait_until(happened, program, *, every=0.1):
+    """Waits for what a running program does, looking every so many seconds; it must not end before."""
     deadline = time.monotonic() + LIMIT
     while not happened():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            program.wait(timeout=every)
         assert program.poll() is None and time.monotonic() < deadline, program.communicate()[0]
 
 
@@ -88,7 +90,7 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(name, tmp_p
         # Each start gets a step further; then at any moment, every third time in the middle of a save.
         wait_until(lambda before=before: newest(killed) > before, program)
         if kill % 3 == 2:
-            wait_until(lambda: in_the_middle_of_a_save(killed), program)
+            wait_until(lambda: in_the_middle_of_a_save(killed), program, every=0.001)
         else:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 program.wait(timeout=moments.uniform(0, 0.3))
