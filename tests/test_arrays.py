@@ -1,5 +1,9 @@
 """Arrays by name from files: chosen by ending, never by executing anything."""
+import io
+import json
 import os
+import tracemalloc
+import zipfile
 
 import jax.numpy as jnp
 import ml_dtypes
@@ -66,3 +70,82 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     with pytest.raises(TypeError):
         write_atomically(path, "text, not bytes")
     assert path.read_bytes() == b"old" and os.listdir(path.parent) == ["x.bin"]
+
+
+def npz(**members):
+    """A zip of these, whatever they are; its checksums are right."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def npy(header, content=b""):
+    header = header.encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+
+
+def described(shape, kind="'<f4'"):
+    return f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}"
+
+
+@pytest.mark.parametrize(("members", "sentence"), [
+    ({"note.txt": b"hello"}, "cannot be read as .npz"),
+    ({"a.npy": npy(described("(100000000000,)"), bytes(8))}, r"shape \(100000000000,\) and type float32 has 8 bytes"),
+    ({"a.npy": npy(described("(3000000000,)", "'|U0'"))}, "cannot be read as .npz"),   # no bytes, endless to go through
+    ({"a.npy": npy(described("(2"))}, "cannot be read as .npz"),
+    ({"a.npy": npy("(" * 3000)}, "cannot be read as .npz"),
+    ({"a.npy": npy(described("(1,)", "[('x', '<f4')]"), bytes(4))}, "wanted numbers or text"),
+    ({"a.npy": npy(described("(1,)", "'(2,)f4'"), bytes(8))}, "wanted numbers or text"),
+    ({"a.npy": npy(described("(1,)", "'|O'"), bytes(8))}, "Python objects, which are never loaded"),
+    ({"a.npy": npy(described("(1,)"), bytes(4)), "a": npy(described("(1,)"), bytes(4))}, "several arrays of one name"),
+])
+def test_hostile_members_of_an_npz_are_a_sentence(tmp_path, members, sentence):
+    path = tmp_path / "x.npz"
+    path.write_bytes(npz(**members))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=f"{path}.*{sentence}"):
+        read_arrays(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 2**20
+
+
+def test_an_array_without_a_zip_is_no_npz(tmp_path):
+    with (tmp_path / "x.npz").open("wb") as file:
+        np.save(file, np.ones(3))
+    with pytest.raises(ValueError, match=r"x\.npz cannot be read as \.npz"):
+        read_arrays(tmp_path / "x.npz")
+
+
+def test_an_npz_of_members_over_each_other_is_refused(tmp_path):
+    """Fifield 2019, "A better zip bomb": many entries of the directory, one piece of data."""
+    array = npy(described("(1000,)", "'|u1'"), np.random.default_rng(0).bytes(1000))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for index in range(50):
+            archive.writestr(f"{index:02}.npy", array)
+            archive.getinfo(f"{index:02}.npy").header_offset = 0
+        end = archive.start_dir = archive.infolist()[0].compress_size + 36
+        archive.fp.seek(end)
+    (tmp_path / "x.npz").write_bytes(file.getvalue()[:file.tell()])
+    with pytest.raises(ValueError, match=r"x\.npz cannot be read as \.npz \(it claims to hold more than its size allows"):
+        read_arrays(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("shape", [[0, 2**64 - 1], [0] * 70])
+def test_shapes_that_numpy_cannot_hold_are_a_sentence(tmp_path, shape):
+    header = json.dumps({"a": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}}).encode()
+    (tmp_path / "x.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ValueError, match=r"x\.safetensors holds a of the shape .*, which numpy cannot hold"):
+        read_arrays(tmp_path / "x.safetensors")
+
+
+def test_what_a_file_says_stays_on_one_line_of_a_message(tmp_path):
+    name = "a\n\x1b[31m" * 10000
+    header = json.dumps({name: {"dtype": "F4", "shape": [2], "data_offsets": [0, 1]}}).encode()
+    (tmp_path / "x.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
+    with pytest.raises(ValueError, match=r"x\.safetensors holds a\\n\\x1b\[31ma") as caught:
+        read_arrays(tmp_path / "x.safetensors")
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 1000

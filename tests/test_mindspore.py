@@ -97,6 +97,12 @@ def test_damage_is_a_sentence(read, data, sentence):
         read(data)
 
 
+def test_names_stay_on_one_line_of_a_message(read):
+    with pytest.raises(ValueError, match=r"file\.ckpt.*: a\\nb.* appears twice") as caught:
+        read((entry("a\nb", [1], "Int8", b"1") + entry("c", [1], "Int8", b"1")) * 2)
+    assert str(caught.value).isprintable()
+
+
 def test_every_truncation_is_noticed_or_ends_between_entries(read, shared):
     whole = shared("parity/ms_ckpt_tiny.ckpt").read_bytes()
     complete = read(whole)

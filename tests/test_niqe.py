@@ -88,6 +88,9 @@ def test_sentences(statistics, tmp_path):
     np.savez(tmp_path / "other.npz", x=1)
     with pytest.raises(ValueError, match=r"other\.npz holds x; wanted mu_pris_param"):
         niqe(image, statistics=tmp_path / "other.npz")
+    (tmp_path / "damaged.npz").write_bytes(b"PK\x03\x04")
+    with pytest.raises(ValueError, match=r"damaged\.npz cannot be read as \.npz"):
+        niqe(image, statistics=tmp_path / "damaged.npz")
     for x, options, said in (
             (image[:, :, :191], {}, "pictures of 96 x 191 after border=0; wanted at least two whole blocks"),
             (image, {"border": 1}, "pictures of 94 x 190 after border=1"),

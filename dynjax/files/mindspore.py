@@ -4,6 +4,8 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
+from dynjax.files.messages import one_line
+
 TYPES = {
     "Int8": "<i1", "UInt8": "<u1", "Int16": "<i2", "UInt16": "<u2", "Int32": "<i4", "UInt32": "<u4", "Int64": "<i8",
     "UInt64": "<u8", "Float16": "<f2", "Float32": "<f4", "Float64": "<f8", "Bool": "<u1",
@@ -43,8 +45,8 @@ def read_mindspore(path):
         entries = [entry for number, value in _fields(data) if (entry := _entry(number, value))]
         arrays = {name: _array(name, *parts) for name, *parts in _joined(entries)}
     except _Damaged as error:
-        raise ValueError(f"{path} cannot be read as a MindSpore checkpoint: {error}. The file is damaged, encrypted or "
-                         "of another kind; fetch it again.") from None
+        raise ValueError(f"{path} cannot be read as a MindSpore checkpoint: {one_line(error)}. The file is damaged, "
+                         "encrypted or of another kind; fetch it again.") from None
     if not arrays:
         raise ValueError(f"{path} holds no tensor; wanted a MindSpore checkpoint with at least one.")
     return arrays

@@ -7,6 +7,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from dynjax.files.messages import one_line
+
 TYPES = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16, "C64": np.complex64,
     "I64": np.int64, "I32": np.int32, "I16": np.int16, "I8": np.int8, "BOOL": np.bool_,
@@ -40,10 +42,10 @@ def parse_safetensors(data, path, *, widen=True):
     try:
         entries = safetensors.deserialize(data)
         length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8:8 + length]).get("__metadata__", {})
+        metadata = json.loads(data[8:8 + length]).get("__metadata__") or {}
     except (safetensors.SafetensorError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be read as safetensors ({error}). The file is damaged or of another kind; "
-                         "fetch or write it again.") from None
+        raise ValueError(f"{path} cannot be read as safetensors ({one_line(error)}). The file is damaged or of another "
+                         "kind; fetch or write it again.") from None
     return {name: _array(name, entry, widen, path) for name, entry in entries}, metadata
 
 
@@ -59,7 +61,11 @@ def to_safetensors(arrays, metadata=None):
 
 def _array(name, entry, widen, path):
     if entry["dtype"] not in TYPES:
-        raise ValueError(f"{path} holds {name} of the type {entry['dtype']}; wanted one of {', '.join(TYPES)}. Convert "
-                         "it to F32 where it comes from.")
-    array = np.frombuffer(entry["data"], TYPES[entry["dtype"]]).reshape(entry["shape"])
+        raise ValueError(f"{path} holds {one_line(name)} of the type {entry['dtype']}; wanted one of "
+                         f"{', '.join(TYPES)}. Convert it to F32 where it comes from.")
+    try:
+        array = np.frombuffer(entry["data"], TYPES[entry["dtype"]]).reshape(entry["shape"])
+    except (ValueError, OverflowError):   # an empty array with a side or more axes than numpy counts
+        raise ValueError(f"{path} holds {one_line(name)} of the shape {one_line(entry['shape'])}, which numpy cannot "
+                         "hold; it is damaged: fetch or write it again.") from None
     return array.astype(np.float32) if widen and entry["dtype"] in NARROW else array

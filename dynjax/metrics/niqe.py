@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dynjax.files.arrays import read_npz
 from dynjax.image.colour import luma
 from dynjax.image.resize import resize_bicubic
 from dynjax.metrics.preparation import as_pictures, crop, to_levels
@@ -60,12 +61,11 @@ def _read(statistics):
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}; niqe needs the statistics of pristine pictures, "
                                 "niqe_pris_params.npz of BasicSR: name yours by statistics=.")
-    with np.load(path, allow_pickle=False) as file:
-        names = ("mu_pris_param", "cov_pris_param", "gaussian_window")
-        if not set(names) <= set(file.files):
-            raise ValueError(f"{path} holds {', '.join(file.files)}; wanted {', '.join(names)}, as in BasicSR's "
-                             "niqe_pris_params.npz.")
-        mean, covariance, window = (file[name].astype(np.float64) for name in names)
+    arrays, names = read_npz(path), ("mu_pris_param", "cov_pris_param", "gaussian_window")
+    if not set(names) <= set(arrays):
+        raise ValueError(f"{path} holds {', '.join(arrays)}; wanted {', '.join(names)}, as in BasicSR's "
+                         "niqe_pris_params.npz.")
+    mean, covariance, window = (arrays[name].astype(np.float64) for name in names)
     return mean.reshape(-1), covariance, window
 
 

@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
+from dynjax.files.arrays import read_arrays
 from dynjax.files.pickled_arrays import read_pickled_arrays
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -225,11 +226,7 @@ def _read(net, path):
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}; wanted the weights of torchvision's {net} as .npz or "
                                 ".safetensors, named features.N.weight and features.N.bias. Nothing is downloaded.")
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    from safetensors.numpy import load_file
-    return load_file(path)
+    return read_arrays(path)
 
 
 def _vgg_plan(convolutions, widths):
