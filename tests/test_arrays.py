@@ -138,7 +138,7 @@ def test_an_npz_of_members_over_each_other_is_refused(tmp_path):
 def test_shapes_that_numpy_cannot_hold_are_a_sentence(tmp_path, shape):
     header = json.dumps({"a": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}}).encode()
     (tmp_path / "x.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
-    with pytest.raises(ValueError, match=r"x\.safetensors holds a of the shape .*, which numpy cannot hold"):
+    with pytest.raises(ValueError, match=r"x\.safetensors holds a of the shape .*, which numpy cannot"):
         read_arrays(tmp_path / "x.safetensors")
 
 

@@ -2,6 +2,7 @@
 import collections
 import os
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -134,6 +135,53 @@ def test_nested_tuples_are_refused_at_once(tmp_path, data, said):
     path = tmp_path / "x.pkl"
     path.write_bytes(b"\x80\x02" + data)
     with pytest.raises(ValueError, match=said):
+        read_pickled_arrays(path)
+
+
+@pytest.mark.parametrize("data, said", [
+    (b"(" + PAIRS + b"Nd.", "a dict key of the kind tuple"), (b"\x8f(" + PAIRS + b"\x90.", "the instruction EMPTY_SET"),
+    (b"(" + PAIRS + b"\x91.", "the instruction FROZENSET"), (b"(i__main__\nThing\n.", "the instruction INST"),
+    (b"cnumpy\nndarray\n)\x81.", "the instruction NEWOBJ"), (b"\x82\x01.", "the instruction EXT1")])
+def test_other_instructions_are_refused(tmp_path, data, said):
+    path = tmp_path / "x.pkl"
+    path.write_bytes(b"\x80\x04" + data)
+    with pytest.raises(ValueError, match=said):
+        read_pickled_arrays(path)
+
+
+@pytest.mark.parametrize("data", [
+    b"\x96\0\0\0\x10\0\0\0\0.", b"\x8e\0\0\0\x10\0\0\0\0.", b"\x95\0\0\0\x10\0\0\0\0.", b"B\0\0\0\x10.",
+    b"\x8b\0\0\0\x10."])   # BYTEARRAY8, BINBYTES8, FRAME, BINBYTES, LONG4
+def test_what_a_file_claims_to_hold_costs_nothing(tmp_path, data):
+    path = tmp_path / "x.pkl"
+    path.write_bytes(b"\x80\x05" + data)   # of 256 MiB
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"x\.pkl"):
+        read_pickled_arrays(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 2**20
+
+
+def test_a_long_key_is_not_repeated_at_every_level(tmp_path):
+    tree, key = 3, "k" * 10**6
+    for _ in range(100):
+        tree = {key: tree}   # one key, mentioned a hundred times
+    path = write(tmp_path, tree)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="an? int at k.*; wanted nested dicts") as caught:
+        read_pickled_arrays(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 * 2**20 and len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("code", [b"f4,f4", b"f4,O", b"i4,V99"])
+def test_a_type_is_one_kind_of_number(tmp_path, code):
+    path = tmp_path / "x.pkl"
+    text = b"X" + len(code).to_bytes(4, "little") + code
+    path.write_bytes(write(tmp_path, {"a": ARRAYS["rows"]}, 2).read_bytes().replace(b"X\x02\0\0\0f4", text))
+    with pytest.raises(ValueError, match="an array of type .*; wanted numbers"):
         read_pickled_arrays(path)
 
 

@@ -167,6 +167,28 @@ def stream(header, data, storage=NUMBERS, key="0"):
     return begin + data + pickle.dumps([key], 2) + struct.pack("<q", storage.size) + storage.tobytes()
 
 
+def test_what_a_file_claims_to_hold_costs_nothing(tmp_path):
+    """Frames, texts and storages of 256 MiB, and members of a zip that lie over each other."""
+    path, many = tmp_path / "w.pth", 2**28
+    storage = pickle.dumps(["0"], 2) + struct.pack("<q", many)
+    forged = [b"\x80\x04\x95" + struct.pack("<Q", many) + b".", b"\x80\x02X" + struct.pack("<I", many) + b".",
+              stream({}, tensor((4,), (1,)))[:-len(storage) - NUMBERS.nbytes] + storage]
+    lying = io.BytesIO()
+    with zipfile.ZipFile(lying, "w") as zipped:
+        zipped.writestr("a/data.pkl", tensor((4,), (1,)))
+        zipped.writestr("a/data/0", NUMBERS.tobytes())
+        zipped.getinfo("a/data/0").file_size = zipped.getinfo("a/data/0").compress_size = many
+    for data, said in zip([*forged, lying.getvalue()], ["", "", "has 16 bytes; wanted|damaged", "claims to hold more"],
+                          strict=True):
+        path.write_bytes(data)
+        tracemalloc.start()
+        with pytest.raises(ValueError, match=rf"w\.pth.*({said})"):
+            read_torch(path)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 8 * 2**20
+
+
 @pytest.mark.parametrize("little_endian", [True, False])
 def test_the_older_stream_is_little_endian_on_any_machine(tmp_path, little_endian):
     """PyTorch's torch/csrc/generic/serialization.cpp turns them; only the zip can have the machine's own order."""

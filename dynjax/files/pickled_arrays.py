@@ -1,10 +1,13 @@
 """Pickles of nested dicts of numpy arrays, read without calling anything that the file names."""
 import collections
+import io
+import re
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from dynjax.files.messages import MOST, one_line
 from dynjax.files.unpickling import Call, GuardedUnpickler, RefusedError, check_keys
 
 
@@ -27,14 +30,13 @@ def read_pickled_arrays(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}; wanted a pickle of numpy arrays.")
-    with path.open("rb") as file:
-        try:
-            return _resolve(_Reader(file, encoding="latin1").load(), (), {})
-        except RefusedError as error:
-            raise ValueError(f"{path} was not read: {error}") from None
-        except Exception as error:   # a damaged pickle raises nearly anything
-            raise ValueError(f"{path} is no readable pickle of numpy arrays ({type(error).__name__}: {error}); "
-                             "wanted a complete file of nested dicts of arrays.") from error
+    try:
+        return _resolve(_Reader(io.BytesIO(path.read_bytes())).load(), (), {})
+    except RefusedError as error:
+        raise ValueError(f"{path} was not read: {one_line(error)}") from None
+    except Exception as error:   # a damaged pickle raises nearly anything
+        raise ValueError(f"{path} is no readable pickle of numpy arrays ({type(error).__name__}: {one_line(error)}); "
+                         "wanted a complete file of nested dicts of arrays.") from error
 
 
 class _Type:
@@ -50,7 +52,7 @@ class _Type:
     def numpy(self):
         if not isinstance(self.code, str):
             raise RefusedError(f"it holds an array of type {type(self.code).__name__}; wanted numbers or booleans.")
-        if self.code[:1] not in "biufc" or self.order not in ("<", ">", "=", "|"):
+        if not re.fullmatch("[biufc][0-9]{1,2}", self.code) or self.order not in ("<", ">", "=", "|"):
             raise RefusedError(f"it holds an array of type {self.code!r}; wanted numbers or booleans.")
         return np.dtype(self.code).newbyteorder(self.order)
 
@@ -109,6 +111,11 @@ for _core in ("numpy.core", "numpy._core"):   # before and since numpy 2
 class _Reader(GuardedUnpickler):
     """Knows a handful of names."""
 
+    # What protocols 0, 1 and 5 and Python 2 write of dicts and arrays besides.
+    dispatch = GuardedUnpickler.running(
+        "PUT", "GET", "DICT", "LIST", "INT", "LONG", "LONG4", "FLOAT", "UNICODE", "BINUNICODE8", "STRING", "BINSTRING",
+        "SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8")
+
     def find_class(self, module, name):
         if (module, name) not in KNOWN:
             raise RefusedError(f"it names {module}.{name}, which is neither a dict nor a numpy array; wanted a "
@@ -120,12 +127,15 @@ def _resolve(value, path, done):
     """The tree with numpy's arrays in the place of the recorded ones; `done` has its dicts by id, each copied once."""
     if isinstance(value, _Array):
         return value.numpy()
-    where = f"a {type(value).__name__} at {'/'.join(path) or 'the top'}"
     if not isinstance(value, dict):
-        raise RefusedError(f"it holds {where}; wanted nested dicts with arrays for leaves.")
+        raise RefusedError(f"it holds {_where(value, path)}; wanted nested dicts with arrays for leaves.")
     if id(value) not in done:
         done[id(value)] = None   # while its entries are at work
         done[id(value)] = type(value)((key, _resolve(item, (*path, str(key)), done)) for key, item in value.items())
     if done[id(value)] is None:
-        raise RefusedError(f"it holds {where} that holds itself.")
+        raise RefusedError(f"it holds {_where(value, path)} that holds itself.")
     return done[id(value)]
+
+
+def _where(value, path):
+    return f"a {type(value).__name__} at {'/'.join(name[:MOST] for name in path) or 'the top'}"

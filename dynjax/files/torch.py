@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dynjax.files.messages import one_line
 from dynjax.files.torch_pickle import load_pickle, resolve
 from dynjax.files.unpickling import RefusedError
 
@@ -31,17 +32,17 @@ def read_torch(path, *, widen=True):
         raise ValueError(f"there is no file {path}; wanted a PyTorch file of tensors.")
     try:
         with path.open("rb") as file:
-            zipped = file.read(4) == b"PK\x03\x04"
-            file.seek(0)
-            return _read_zip(file, widen) if zipped else _read_stream(file, widen)
+            if file.read(4) == b"PK\x03\x04":
+                return _read_zip(file, path.stat().st_size, widen)
+        return _read_stream(path.read_bytes(), widen)
     except RefusedError as error:
-        raise ValueError(f"{path} was not read: {error}") from None
+        raise ValueError(f"{path} was not read: {one_line(error)}") from None
     except Exception as error:   # a damaged pickle raises nearly anything
-        raise ValueError(f"{path} cannot be read as a PyTorch file ({type(error).__name__}: {error}); it is damaged or "
-                         "of another kind. Wanted what torch.save writes of a state_dict().") from error
+        raise ValueError(f"{path} cannot be read as a PyTorch file ({type(error).__name__}: {one_line(error)}); it is "
+                         "damaged or of another kind. Wanted what torch.save writes of a state_dict().") from error
 
 
-def _read_zip(file, widen):
+def _read_zip(file, size, widen):
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         tops = [name.removesuffix("data.pkl") for name in names if name == "data.pkl" or name.endswith("/data.pkl")]
@@ -52,12 +53,15 @@ def _read_zip(file, widen):
             raise RefusedError("it is a TorchScript program; wanted the tensors alone. Save its state_dict().")
         if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
             raise RefusedError("its zip is compressed, as torch.save never does. Save it again.")
+        if sum(max(info.file_size, info.compress_size) for info in archive.infolist()) > size:   # stored ones over each other
+            raise RefusedError("its zip claims to hold more than the file's size. The file is damaged.")
         order = archive.read(f"{top}byteorder") if f"{top}byteorder" in names else b"little"
         saved = load_pickle(io.BytesIO(archive.read(f"{top}data.pkl")))
         return resolve(saved, _elements_of(lambda key: archive.read(f"{top}data/{key}"), order == b"big", widen))
 
 
-def _read_stream(file, widen):
+def _read_stream(data, widen):
+    file = io.BytesIO(data)
     if (magic := load_pickle(file)) != MAGIC or (protocol := load_pickle(file)) != PROTOCOL:
         found = _named(magic) if magic != MAGIC else f"protocol {_named(protocol)}"
         raise RefusedError(f"it begins with {found}, not as torch.save's files do.")
@@ -69,7 +73,9 @@ def _read_stream(file, widen):
         if not isinstance(key, str) or key not in sizes:
             raise RefusedError(f"it has a storage called {_named(key)} of which it does not say the type.")
         count, = struct.unpack("<q", file.read(8))
-        raw[key] = file.read(count * sizes[key]) if count > 0 else b""
+        start, length = file.tell(), max(0, count) * sizes[key]
+        raw[key] = memoryview(data)[start:start + length]
+        file.seek(start + length)
     return resolve(saved, _elements_of(raw.__getitem__, False, widen))
 
 

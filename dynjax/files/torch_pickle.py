@@ -1,18 +1,10 @@
 """The pickles inside PyTorch's files, read without calling anything that the file names."""
 import math
-import pickletools
 
 import ml_dtypes
 import numpy as np
 
 from dynjax.files.unpickling import Call, GuardedUnpickler, RefusedError, check_keys
-
-# What PyTorch writes. Above all none that builds instances (INST, OBJ), none from the registry of extensions (EXT).
-OPCODES = frozenset((
-    "PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET", "MARK", "EMPTY_DICT",
-    "EMPTY_LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "SETITEM", "SETITEMS", "APPEND",
-    "APPENDS", "BINUNICODE", "SHORT_BINUNICODE", "SHORT_BINSTRING", "BININT", "BININT1", "BININT2", "LONG1",
-    "BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE", "GLOBAL", "STACK_GLOBAL", "BINPERSID", "REDUCE", "BUILD", "STOP"))
 
 STORAGES = {"Float": np.float32, "Double": np.float64, "Half": np.float16, "BFloat16": ml_dtypes.bfloat16,
             "Long": np.int64, "Int": np.int32, "Short": np.int16, "Char": np.int8, "Byte": np.uint8, "Bool": np.bool_,
@@ -118,8 +110,10 @@ class _Reader(GuardedUnpickler):
       sizes: the bytes an element of each storage that was met, by its key.
     """
 
+    dispatch = GuardedUnpickler.running("BINPERSID")
+
     def __init__(self, file, sizes):
-        super().__init__(file, encoding="latin1")
+        super().__init__(file)
         self.sizes = sizes
 
     def find_class(self, module, name):
@@ -144,7 +138,7 @@ class _Reader(GuardedUnpickler):
 
 
 def load_pickle(file, sizes=None):
-    """One pickle from a seekable binary file, which is left behind it.
+    """One pickle from an io.BytesIO, which is left behind it.
 
     Args:
       sizes: a dict that takes the bytes an element of every storage, by its key.
@@ -156,11 +150,6 @@ def load_pickle(file, sizes=None):
       RefusedError: it names anything else, or has instructions that PyTorch does not write.
       Exception: nearly any other, of a damaged pickle.
     """
-    start = file.tell()
-    for opcode, _, _ in pickletools.genops(file):
-        if opcode.name not in OPCODES:
-            raise RefusedError(f"its pickle has the instruction {opcode.name}, which no file of tensors needs.")
-    file.seek(start)
     return _Reader(file, {} if sizes is None else sizes).load()
 
 
