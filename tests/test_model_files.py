@@ -85,20 +85,35 @@ def test_a_tuned_network_computes_the_same_after_the_round_trip(tmp_path):
     assert load_card(tmp_path / "m.safetensors") == {"alpha": ["a", "b"], "steps": 3, "alpha_sampler": "simplex"}
 
 
-@pytest.mark.parametrize("flip", [0x01, 0x20, 0x20 ^ 0x0A])
-def test_every_changed_byte_is_an_error(tmp_path, flip):
+def test_every_changed_byte_is_an_error(tmp_path):
     path = tmp_path / "m.safetensors"
-    # An odd number of bytes of data, so that the header has padding.
-    save(path, EDSR(features=2), {"params": {"k": jnp.arange(3.0), "n": jnp.int8(3)}}, card={"é": "x"})
-    good = path.read_bytes()
-    for index in range(len(good)):
-        path.write_bytes(good[:index] + bytes([good[index] ^ flip]) + good[index + 1:])
-        with pytest.raises(ValueError, match=str(path)):
+    # An odd number of bytes of data, so that the header has padding; a name that the header has in escapes, whose
+    # letters could be small or large.
+    variables = {"params": {"k\x1f": np.arange(3, dtype=np.float32), "n": np.int8(3)}}
+    save(path, EDSR(features=2), variables, card={"é": "x"})
+    good, accepted = path.read_bytes(), []
+
+    def refused():
+        try:
             load(path)
+        except ValueError as error:
+            return str(path) in str(error)
+        return False
+
+    with path.open("r+b", buffering=0) as file:   # one file: making thousands takes ten times as long
+        for index, byte in enumerate(good):
+            for flip in (*(1 << bit for bit in range(8)), 0x20 ^ 0x0A):
+                file.seek(index)
+                file.write(bytes([byte ^ flip]))
+                accepted += [] if refused() else [(index, flip)]
+            file.seek(index)
+            file.write(good[index:index + 1])
+    assert not accepted
     for damaged in (good[:-1], good[:100], b"", good + b"\0"):
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match=str(path)):
-            load(path)
+        assert refused()
+    path.write_bytes(good)
+    trees_equal(load(path)[1], variables)
 
 
 def forged(path, **changes):
@@ -119,7 +134,13 @@ def forged(path, **changes):
      "with a key that is none"),
     ({"network": 3}, "wanted a class and its fields"),
     ({"format": 2}, "has the format 2; this version reads 1"),
+    ({"network": None}, "wanted a class and its fields"),
     ({"empty": {"params/k/deeper": "dict"}}, "cannot be loaded"),
+    ({"empty": {"params/k": "dict"}}, "cannot be loaded: it has several entries, or none with a name, at params/k"),
+    ({"empty": {"params//k": "dict"}}, "cannot be loaded"),
+    ({"empty": {"": "dict"}}, "cannot be loaded: it has several entries, or none with a name, at the top"),
+    ({"empty": []}, "a description without the network, empty or card"),
+    ({"card": [1]}, "a description without the network, empty or card"),
     ({"empty": {"params/none": "module"}}, "cannot be loaded"),
 ])
 def test_forged_descriptions_are_refused(tmp_path, changes, sentence):
@@ -127,6 +148,16 @@ def test_forged_descriptions_are_refused(tmp_path, changes, sentence):
     save(path, EDSR(features=2), {"params": {"k": jnp.ones(3)}})
     with pytest.raises(ValueError, match=sentence):
         load(forged(path, **changes))
+
+
+def test_a_signed_description_that_is_no_json_is_refused(tmp_path):
+    path = tmp_path / "m.safetensors"
+    for text, sentence in (("{", "no JSON"), ("[" * 10**5, "no JSON"), ("[]", "has the format None"),
+                           (json.dumps({"format": "2\n" * 999}), r"has the format 2\\n2\\n")):
+        path.write_bytes(to_safetensors({}, {KEY: text, CHECKSUM: _checksum(text, {})}))
+        for read in (load, load_card):
+            with pytest.raises(ValueError, match=rf"m\.safetensors.*{sentence}"):
+                read(path)
 
 
 def test_what_cannot_be_described_is_refused_on_saving(tmp_path):

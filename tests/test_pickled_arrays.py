@@ -169,7 +169,7 @@ def test_a_long_key_is_not_repeated_at_every_level(tmp_path):
         tree = {key: tree}   # one key, mentioned a hundred times
     path = write(tmp_path, tree)
     tracemalloc.start()
-    with pytest.raises(ValueError, match="an? int at k.*; wanted nested dicts") as caught:
+    with pytest.raises(ValueError, match=r"an? int at k.*; wanted nested dicts") as caught:
         read_pickled_arrays(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -181,7 +181,7 @@ def test_a_type_is_one_kind_of_number(tmp_path, code):
     path = tmp_path / "x.pkl"
     text = b"X" + len(code).to_bytes(4, "little") + code
     path.write_bytes(write(tmp_path, {"a": ARRAYS["rows"]}, 2).read_bytes().replace(b"X\x02\0\0\0f4", text))
-    with pytest.raises(ValueError, match="an array of type .*; wanted numbers"):
+    with pytest.raises(ValueError, match=r"an array of type .*; wanted numbers"):
         read_pickled_arrays(path)
 
 

@@ -53,8 +53,9 @@ def _read_zip(file, size, widen):
             raise RefusedError("it is a TorchScript program; wanted the tensors alone. Save its state_dict().")
         if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
             raise RefusedError("its zip is compressed, as torch.save never does. Save it again.")
-        if sum(max(info.file_size, info.compress_size) for info in archive.infolist()) > size:   # stored ones over each other
-            raise RefusedError("its zip claims to hold more than the file's size. The file is damaged.")
+        # Members over each other, or one that the memory would be found for before it is missed.
+        if sum(max(info.file_size, info.compress_size) for info in archive.infolist()) > size:
+            raise RefusedError("its zip claims to hold more than the file. It is damaged.")
         order = archive.read(f"{top}byteorder") if f"{top}byteorder" in names else b"little"
         saved = load_pickle(io.BytesIO(archive.read(f"{top}data.pkl")))
         return resolve(saved, _elements_of(lambda key: archive.read(f"{top}data/{key}"), order == b"big", widen))

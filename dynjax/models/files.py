@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.files.atomic import write_atomically
+from dynjax.files.messages import one_line
 from dynjax.files.safetensors import parse_safetensors, to_safetensors
 from dynjax.models import registry
 
@@ -73,8 +74,8 @@ def load(path):
             arrays = {path: array.astype(np.float32) if array.dtype == np.float16 else array
                       for path, array in arrays.items()}
         return registry.build(description["network"]), _unflatten(arrays, description["empty"])
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be loaded: {error}") from None
+    except Exception as error:   # a forged description can name what no class or tree takes, each in its own words
+        raise ValueError(f"{path} cannot be loaded: {one_line(error)}") from None
 
 
 def load_card(path):
@@ -84,7 +85,7 @@ def load_card(path):
       ValueError: as `load` does, but for unknown classes.
     """
     description, _ = _read(_find(path))
-    return {**description.get("card", {}), "alpha": description.get("alpha")}
+    return {**description["card"], "alpha": description.get("alpha")}
 
 
 def is_model_file(path):
@@ -121,14 +122,22 @@ def _read(path):
         raise ValueError(f"{path} is a safetensors file without a description of its network; wanted one written by "
                          "dynjax.save. Weights under official names are read by dynjax.pretrained.load.")
     header = data[8:8 + int.from_bytes(data[:8], "little")]
-    # The one place that neither checksum nor format covers is the padding of the header.
-    if set(metadata) != {KEY, CHECKSUM} or not header.rstrip(b" ").endswith(b"}") or (
+    # The checksum covers what the header says; this, how it says it: spaces, escapes, padding to 8 bytes.
+    text = json.dumps(json.loads(header), ensure_ascii=False, separators=(",", ":")).encode()
+    if set(metadata) != {KEY, CHECKSUM} or header != text.ljust(-(-len(text) // 8) * 8) or (
             _checksum(metadata[KEY], arrays) != metadata[CHECKSUM]):
         raise ValueError(f"{path} is damaged: its checksum does not fit its content. Fetch or write it again.")
-    description = json.loads(metadata[KEY])
+    try:
+        description = json.loads(metadata[KEY])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} has a description that is no JSON ({one_line(error)}); wanted a file written by "
+                         "dynjax.save.") from None
     version = description.get("format") if isinstance(description, dict) else None
     if version != FORMAT:
-        raise ValueError(f"{path} has the format {version}; this version reads {FORMAT}. Update dynjax.")
+        raise ValueError(f"{path} has the format {one_line(version)}; this version reads {FORMAT}. Update dynjax.")
+    if "network" not in description or not all(isinstance(description.get(part), dict) for part in ("empty", "card")):
+        raise ValueError(f"{path} has a description without the network, empty or card that belong to it; wanted a "
+                         "file written by dynjax.save.")
     return description, arrays
 
 
@@ -175,16 +184,18 @@ def _unescape(name):
 
 
 def _unflatten(arrays, empty):
-    if "" in empty:
+    if "" in empty and not arrays:
         return EMPTY[empty[""]]()
     tree = {}
-    leaves = {path: jnp.asarray(array) for path, array in arrays.items()}
-    leaves |= {path: EMPTY[kind]() for path, kind in empty.items()}
-    for path, leaf in leaves.items():
+    leaves = [(path, jnp.asarray(array)) for path, array in arrays.items()]
+    leaves += [(path, EMPTY[kind]()) for path, kind in empty.items()]
+    for path, leaf in leaves:
         *branches, last = path.split("/")
         branch = tree
-        for name in branches:
+        for name in branches:   # an array has no branches: AttributeError
             branch = branch.setdefault(name, {})
+        if last in branch or not last:
+            raise ValueError(f"it has several entries, or none with a name, at {path or 'the top'}.")
         branch[last] = leaf
     return _restore(tree)
 

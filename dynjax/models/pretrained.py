@@ -8,6 +8,7 @@ import numpy as np
 from flax import traverse_util
 
 from dynjax.files import read_arrays
+from dynjax.files.messages import one_line
 from dynjax.models import families  # noqa: F401  (makes the official programs known)
 from dynjax.models.conversions import KINDS, convert_stack, official_name
 from dynjax.models.layouts import layouts
@@ -60,7 +61,7 @@ def _unwrap(source):
             break
     nested = [str(name) for name, value in source.items() if isinstance(value, Mapping)]
     if nested or not source:
-        raise ValueError(f"the source holds {'dicts: ' + ', '.join(nested) if nested else 'nothing'}; wanted arrays by "
+        raise ValueError(f"the source holds {'dicts: ' + _named(nested) if nested else 'nothing'}; wanted arrays by "
                          f"name, at most inside one of {', '.join(NESTED)}.")
     unnamed = [str(name) for name in source if not isinstance(name, str)]
     if unnamed:
@@ -191,4 +192,4 @@ def _converted(convert, array):
 
 def _named(names):
     more = len(names) - AT_MOST_NAMED
-    return ", ".join(names[:AT_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(one_line, names[:AT_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
