@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import traceback
+import warnings
 
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -35,6 +36,8 @@ def run(main):
         if not any(argument.startswith(("--verbosity", "-v")) for argument in sys.argv):
             # Libraries below report their every step as information; warnings are what a user should see.
             logging.set_verbosity(logging.WARNING)
+        # Of pictures with damaged notes about the camera; one that cannot be read is named in our own words.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         keep_memory()
         try:
             return main()

@@ -1,5 +1,7 @@
 """Pictures as they are: their depth, grey and transparency come back; against Pillow and by hand."""
+import logging
 import struct
+import tracemalloc
 import zlib
 from importlib.util import find_spec
 
@@ -152,6 +154,72 @@ def test_damaged_deep_files_are_told(tmp_path, ending):
     path.write_bytes(path.read_bytes()[:600])
     with pytest.raises(PictureError, match=f"a.{ending} cannot be read as a picture"):
         read_deep_picture(path)
+
+
+def refused_cheaply(path, sentence):
+    tracemalloc.start()
+    with pytest.raises(PictureError, match=sentence):
+        read_deep_picture(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 24 * 2**20
+
+
+MANY = zlib.compress(bytes(2**26), 9)   # 65 KB
+
+
+def test_pixels_of_a_png_that_unpack_to_much_are_refused(tmp_path):
+    write_deep_picture(tmp_path / "a.png", np.zeros((4, 4, 3), np.uint16))
+    data = (tmp_path / "a.png").read_bytes()
+    start = data.index(b"IDAT") - 4
+    chunk = b"IDAT" + MANY
+    (tmp_path / "a.png").write_bytes(data[:start] + struct.pack(">I", len(MANY)) + chunk
+                                     + struct.pack(">I", zlib.crc32(chunk)) + data[data.index(b"IEND") - 4:])
+    refused_cheaply(tmp_path / "a.png", r"a\.png unpacks to more than the 96 bytes of its pixels")
+
+
+def retagged(path, **values):
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for name, value in values.items():
+            file.pages[0].tags[name].overwrite(value)
+
+
+def test_strips_of_a_tiff_that_unpack_to_much_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    write_deep_picture(path, np.zeros((64, 64, 3), np.uint16))
+    end = path.stat().st_size
+    path.write_bytes(path.read_bytes() + MANY)
+    retagged(path, StripOffsets=end, StripByteCounts=len(MANY))
+    refused_cheaply(path, r"a\.tif unpacks to more than the 24576 bytes of its pixels")
+
+
+@pytest.mark.parametrize(("values", "sentence"), [
+    ({"ImageWidth": 60000, "ImageLength": 60000}, "too large to be decoded safely"),
+    ({"SamplesPerPixel": 60000}, r"a first page of shape \(64, 64, 60000\)"),
+    ({"Compression": 34925}, "by LZMA, which is not decoded here"), ({"ImageLength": 0}, r"a\.tif")])
+def test_hostile_headers_of_deep_tiffs_are_refused(tmp_path, values, sentence):
+    path = tmp_path / "a.tif"
+    write_deep_picture(path, np.zeros((64, 64, 3), np.uint16))
+    retagged(path, **values)
+    refused_cheaply(path, sentence)
+
+
+def test_tiles_larger_than_a_picture_may_be_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((64, 64), np.uint16), photometric="minisblack", tile=(32, 32))
+    retagged(path, TileWidth=60000, TileLength=60000)
+    refused_cheaply(path, "too large to be decoded safely")
+
+
+def test_damaged_tags_are_not_logged_where_nobody_asked(tmp_path, capfd, monkeypatch):
+    path = tmp_path / "a.tif"
+    write_deep_picture(path, np.zeros((8, 8, 3), np.uint16))
+    data = bytearray(path.read_bytes())
+    data[data.index(struct.pack("<HH", 305, 2)) + 2] = 99   # the type of the tag Software
+    path.write_bytes(data)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])   # pytest's
+    assert read_deep_picture(path).shape == (8, 8, 3)
+    assert capfd.readouterr().err == ""
 
 
 def test_large_pictures_are_refused_before_they_are_decoded(tmp_path, monkeypatch):

@@ -1,11 +1,13 @@
 """Every kind of picture that Pillow can write, made here, becomes uint8 RGB; what cannot be read is named."""
 import io
 import struct
+import tracemalloc
 import zlib
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from dynjax.files.pictures import PictureError, is_picture, read_picture, write_png
@@ -137,6 +139,72 @@ def test_decompression_bomb_is_refused(tmp_path, monkeypatch, limit):
     with (pytest.raises(PictureError, match=r"x\.png is too large.*MAX_IMAGE_PIXELS"),
           pytest.warns(Image.DecompressionBombWarning) if limit == 40 else io.BytesIO()):
         read_picture(path)
+
+
+@pytest.mark.parametrize("content", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n%%EndComments\n%%EOF\n",
+                                     b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 4, 4, 8, 3) + bytes(99)])
+def test_formats_that_no_ending_stands_for_are_not_read(tmp_path, content):
+    """PostScript above all, a program, for which Pillow starts Ghostscript; the other is Photoshop's."""
+    (tmp_path / "x.png").write_bytes(content)
+    with pytest.raises(PictureError, match=r"x\.png .* does not begin like any format that is read"):
+        read_picture(tmp_path / "x.png")
+
+
+def test_what_a_header_claims_costs_nothing(tmp_path):
+    """Pillow reads as far as the next strip, which is to lie behind a gigabyte."""
+    tifffile.imwrite(tmp_path / "x.tif", COLOUR, photometric="rgb", rowsperstrip=3)
+    with tifffile.TiffFile(tmp_path / "x.tif", mode="r+") as file:
+        file.pages[0].tags["StripOffsets"].overwrite((file.pages[0].dataoffsets[1] + 40, 2**30))
+    tracemalloc.start()
+    with pytest.raises(PictureError, match=r"x\.tif cannot be read as a picture"):
+        read_picture(tmp_path / "x.tif")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 * 2**20
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize("kind, before", [(b"zTXt", b"a\0\0"), (b"iTXt", b"a\0\1\0\0\0"), (b"iCCP", b"a\0\0")])
+def test_texts_and_profiles_that_unpack_to_much_are_refused(tmp_path, kind, before):
+    file = io.BytesIO()
+    Image.fromarray(COLOUR).save(file, "PNG")
+    data, text = file.getvalue(), zlib.compress(bytes(2**25))
+    (tmp_path / "x.png").write_bytes(data[:33] + chunk(kind, before + text) + data[33:])
+    tracemalloc.start()
+    with pytest.raises(PictureError, match=r"x\.png cannot be read as a picture .*too large"):
+        read_picture(tmp_path / "x.png")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 * 2**20
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM"])
+def test_giant_sizes_are_refused_by_the_header(tmp_path, format):
+    """Files of a few hundred bytes that claim some 65000 x 65000 pixels."""
+    file = io.BytesIO()
+    Image.new("L", (300, 300)).save(file, format, **{"WEBP": {"lossless": True}}.get(format, {}))
+    data = bytearray(file.getvalue())
+    start, width = {   # where the two sides stand, one behind the other
+        "PNG": (16, ">II"), "JPEG": (data.find(b"\xff\xc0") + 5, ">HH"), "BMP": (18, "<ii"), "GIF": (6, "<HH")}.get(
+            format, (0, ""))
+    if format == "WEBP":     # RFC 9649: 14 bits each, less one, behind the signature 0x2f
+        data[21:25] = struct.pack("<I", 0x3FFF | 0x3FFF << 14 | int.from_bytes(data[21:25], "little") >> 28 << 28)
+    elif format == "TIFF":
+        for tag in (256, 257):
+            at = data.index(struct.pack("<HHI", tag, 4, 1)) + 8
+            data[at:at + 4] = struct.pack("<I", 65000)
+    elif format == "PPM":
+        data = bytearray(data.replace(b"300 300", b"65000 65000"))
+    else:
+        data[start:start + struct.calcsize(width)] = struct.pack(width, 65000, 65000)
+        if format == "PNG":
+            data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    (tmp_path / "x.png").write_bytes(data)
+    with pytest.raises(PictureError, match=r"x\.png is too large to be decoded safely"):
+        read_picture(tmp_path / "x.png")
 
 
 def test_is_picture():

@@ -8,8 +8,10 @@ from PIL import Image, ImageOps
 
 from dynjax.files.atomic import write_atomically
 from dynjax.files.deep_tiff import read_deep_tiff, write_tiff
+from dynjax.files.inflation import check_inflated
+from dynjax.files.messages import one_line
 from dynjax.files.orientation import ORIENTATION, turned
-from dynjax.files.pictures import PictureError, check_size, read_picture, sixteen_bit_grey
+from dynjax.files.pictures import PictureError, check_size, open_picture, read_picture, sixteen_bit_grey
 
 PNG = b"\x89PNG\r\n\x1a\n"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -50,10 +52,10 @@ def read_deep_picture(path):
     try:
         if data.startswith(TIFF) and (deep := read_deep_tiff(data, name)) is not None:
             return deep
-        with Image.open(io.BytesIO(data)) as image:
+        with open_picture(io.BytesIO(data)) as image:
             check_size(image, name)
             if data.startswith(PNG) and data[24] == 16:   # the header's bit depth
-                return turned(_read_png(data), image.getexif().get(ORIENTATION))
+                return turned(_read_png(data, name), image.getexif().get(ORIENTATION))
             image.load()
             if (deep := sixteen_bit_grey(image, name)) is not None:
                 return deep[..., None]
@@ -67,8 +69,8 @@ def read_deep_picture(path):
         raise
     except Exception as error:   # damaged files raise almost anything
         read_picture(io.BytesIO(data), name=name)   # says it in its own words, where it cannot read it either
-        raise PictureError(f"{name} cannot be read as a picture ({type(error).__name__}: {error}); it is damaged, cut "
-                           "short or of another format: replace or remove it") from error
+        raise PictureError(f"{name} cannot be read as a picture ({type(error).__name__}: {one_line(error)}); it is "
+                           "damaged, cut short or of another format: replace or remove it") from error
 
 
 def check_target(path, picture):
@@ -126,10 +128,12 @@ def write_deep_picture(path, picture):
     write_atomically(Path(path), buffer.getvalue())
 
 
-def _read_png(data):
+def _read_png(data, name):
     import png  # Pillow keeps the upper 8 bits of 16-bit colour
 
     width, height, rows, info = png.Reader(bytes=data).read()
+    deflated = (content for kind, content in png.Reader(bytes=data).chunks() if kind == b"IDAT")
+    check_inflated(deflated, 2 * width * height * info["planes"], name)
     array = np.vstack([np.asarray(row, np.uint16) for row in rows]).reshape(height, width, info["planes"])
     if "transparent" not in info:
         return array

@@ -1,12 +1,18 @@
 """Pictures on disk to uint8 RGB arrays and back, through Pillow; every other kind of picture is converted here."""
+import contextlib
+import io
 import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from dynjax.files.messages import one_line
+
 ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif",
            ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".avif")
+# Pillow's names
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "TGA", "JPEG2000", "AVIF")
 
 
 class PictureError(ValueError):
@@ -42,7 +48,9 @@ def read_picture(path_or_file, *, name=None):
     name = name or (os.fspath(path_or_file) if isinstance(path_or_file, str | os.PathLike)
                     else getattr(path_or_file, "name", "the picture"))
     try:
-        with Image.open(path_or_file) as image:
+        is_path = isinstance(path_or_file, str | os.PathLike)
+        file = contextlib.nullcontext(path_or_file) if not is_path else PictureFile(path_or_file)
+        with file as opened, open_picture(opened) as image:
             check_size(image, name)
             image.load()
             return _to_rgb(image, name)
@@ -53,11 +61,11 @@ def read_picture(path_or_file, *, name=None):
     except Image.DecompressionBombError as error:
         raise PictureError(_too_large(name, str(error))) from None
     except UnidentifiedImageError:
-        raise PictureError(f"{name} cannot be read as a picture: it does not begin like any format Pillow knows; it is "
+        raise PictureError(f"{name} cannot be read as a picture: it does not begin like any format that is read; it is "
                            "damaged or something else: replace or remove it") from None
     except Exception as error:   # damaged files raise almost anything: OSError, SyntaxError, struct.error, KeyError ...
-        raise PictureError(f"{name} cannot be read as a picture ({type(error).__name__}: {error}); it is damaged, cut "
-                           "short or of another format: replace or remove it") from error
+        raise PictureError(f"{name} cannot be read as a picture ({type(error).__name__}: {one_line(error)}); it is "
+                           "damaged, cut short or of another format: replace or remove it") from error
 
 
 def write_png(path, image):
@@ -87,6 +95,27 @@ def write_png(path, image):
                              "network or its weights have diverged")
         image = np.floor(np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
     Image.fromarray(np.ascontiguousarray(image)).save(path, format="PNG")
+
+
+class PictureFile(io.BufferedReader):
+    """A file that gives what it has, and finds no memory for more: headers can make Pillow ask for gigabytes."""
+
+    def __init__(self, path):
+        super().__init__(io.FileIO(path))
+        self.length = os.fstat(self.fileno()).st_size
+
+    def read(self, size=-1):
+        return super().read(size if size is None or size < 0 else min(size, max(0, self.length - self.tell())))
+
+
+def open_picture(file):
+    """Pillow's Image.open of an open file for the formats of ENDINGS, whatever the ending of this one.
+
+    By its content Pillow would take a file for any of forty formats, of which one, PostScript, is a program that it has
+    Ghostscript run.
+    """
+    Image.init()
+    return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
 
 
 def check_size(image, name):
