@@ -200,13 +200,13 @@ def fuzz(name, count, folder, guard):
             good += outcome == "read"
         assert good >= 0.7 * len(files), f"{good} of {len(files)} samples of {name} are good, {outcome}"
         size, begin = virtual(), time.process_time()
-        if not is_picture:   # Pillow's decoders in Python become a hundred times as slow
-            tracemalloc.start()
         for index in range(count):
             write(damaged(name, files, index))
             print(f"{name} {index}", flush=True)
             with warnings.catch_warnings(record=True) as heard:
                 warnings.simplefilter("always")
+                if not is_picture:   # Pillow's decoders in Python become a hundred times as slow
+                    tracemalloc.start()
                 outcome = try_case(path, read, guard)
             for warning in heard:
                 warned.setdefault(f"{warning.category.__name__}: {str(warning.message)[:60]}", index)
@@ -214,12 +214,11 @@ def fuzz(name, count, folder, guard):
                 counts[outcome] += 1
             else:
                 failures.append([index, outcome])
-            traced = tracemalloc.get_traced_memory()[1] if not is_picture else 0
-            tracemalloc.reset_peak()
+            traced = tracemalloc.get_traced_memory()[1]   # 0 where nothing is traced
+            tracemalloc.stop()
             size, before = virtual(), size
             if traced > MOST_TRACED or size - before > MOST_VIRTUAL:
                 failures.append([index, f"{traced / MIB:.0f} MiB, {(size - before) / MIB:.0f} of the whole process"])
-        tracemalloc.stop()
     return {"format": name, "cases": count, **counts, "failures": failures, "warned": warned,
             "seconds": round(time.process_time() - begin, 1)}
 
