@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fuzz_process import Guard, try_case
 from fuzz_samples import ARRAY_FORMATS, FORMATS, PICTURE_FORMATS
 
 TESTS = Path(__file__).parent
@@ -42,3 +43,31 @@ def test_ten_thousand_damaged_files_of_each_format(formats):
     for report in fuzz(10_000, *formats):
         print({name: value for name, value in report.items() if name != "warned"})   # seen with -s
         check(report, 10_000)
+
+
+def test_what_a_reader_must_not_do_is_noticed(tmp_path):
+    path = tmp_path / "x.npz"
+    path.write_bytes(b"anything")
+    guard = Guard()
+
+    def reader(*event, error=None):
+        def read(path):
+            try:
+                if event:
+                    guard(*event)
+            except RuntimeError:   # as readers do, who turn everything into their own sentence
+                raise ValueError(f"{path} is damaged") from None
+            if error is not None:
+                raise error
+        return read
+
+    refusal = ValueError(f"{path} is damaged")
+    assert try_case(path, reader(error=refusal), guard) == "refused"
+    assert try_case(path, reader("open", (str(path), "rb", os.O_RDONLY)), guard) == "read"
+    for event, arguments in (("os.system", (b"true",)), ("subprocess.Popen", ("gs", [], None, None)),
+                             ("socket.connect", ()), ("exec", ("code",)), ("open", ("x", "w", os.O_WRONLY))):
+        assert try_case(path, reader(event, arguments), guard).startswith(f"it did {event}")
+    for error, said in ((KeyError("x"), "KeyError"), (MemoryError(), "MemoryError"), (ValueError("no"), "not named"),
+                        (ValueError(f"{path}\n"), "more than a line"),
+                        (ValueError(f"{path}{'x' * 2000}"), "characters")):
+        assert said in try_case(path, reader(error=error), guard)
