@@ -98,6 +98,8 @@ def described(shape, kind="'<f4'"):
     ({"a.npy": npy("(" * 3000)}, "cannot be read as .npz"),
     ({"a.npy": npy(described("(1,)", "[('x', '<f4')]"), bytes(4))}, "wanted numbers or text"),
     ({"a.npy": npy(described("(1,)", "'(2,)f4'"), bytes(8))}, "wanted numbers or text"),
+    ({"a.npy": npy(described("(1,)", "'<U1'"), b"\xff" * 4)}, "letters that there are not"),
+    ({"a.npy": npy(described("(1,)", "'>U1'"), b"\0\x11\0\0")}, "letters that there are not"),
     ({"a.npy": npy(described("(1,)", "'|O'"), bytes(8))}, "Python objects, which are never loaded"),
     ({"a.npy": npy(described("(1,)"), bytes(4)), "a": npy(described("(1,)"), bytes(4))}, "several arrays of one name"),
 ])

@@ -1,6 +1,7 @@
 """Arrays by name from a file of any known kind, chosen by the file's ending."""
 import io
 import math
+import sys
 import zipfile
 from pathlib import Path
 
@@ -57,6 +58,9 @@ def _npy(data):
         raise ValueError(f"it holds elements of the type {dtype}; wanted numbers or text")
     if math.prod(shape) * dtype.itemsize != len(data) - file.tell():
         raise ValueError(f"an array of shape {shape} and type {dtype} has {len(data) - file.tell()} bytes")
+    letters = np.dtype("u4").newbyteorder(dtype.byteorder)
+    if dtype.kind == "U" and np.frombuffer(data, letters, offset=file.tell()).max(initial=0) > sys.maxunicode:
+        raise ValueError("it holds text with letters that there are not")   # which no string can be made of later
     return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape, order="F" if by_columns else "C")
 
 
