@@ -5,7 +5,9 @@ form is right, with lengths and checksums, around content that `mutate` has chan
 """
 import collections
 import io
+import json
 import pickle
+import random
 import struct
 import zipfile
 import zlib
@@ -31,7 +33,16 @@ DEEP = RNG.integers(0, 65536, (7, 13, 4)).astype(np.uint16)
 
 def _safetensors(folder):
     half = {"half": np.ones(2, ml_dtypes.bfloat16), "eighth": np.ones(2, ml_dtypes.float8_e4m3fn)}
-    return [to_safetensors(ARRAYS), to_safetensors(ARRAYS | half, {"note": "é", "format": "pt"})]
+    return [to_safetensors(ARRAYS), _ordered(to_safetensors(ARRAYS | half, {"note": "é", "format": "pt"}))]
+
+
+def _ordered(data):
+    """The same file with its metadata in the order of their names; safetensors writes them in any."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    return data[:8] + text.ljust(length) + data[8 + length:]
 
 
 def _with_header(data, rng, change):
@@ -45,7 +56,7 @@ def _models(folder):
     variables = {"params": {"a": {"kernel": np.arange(3, dtype=np.float32)}, "more": [np.int8(3), ()], "é": np.ones(1)}}
     save(folder / "m.safetensors", EDSR(features=2), variables, card={"é": "x", "steps": 3})
     save(folder / "h.safetensors", EDSR(features=2), variables, half=True)
-    return [(folder / name).read_bytes() for name in ("m.safetensors", "h.safetensors")]
+    return [_ordered((folder / name).read_bytes()) for name in ("m.safetensors", "h.safetensors")]
 
 
 def _signed(data, rng, change):
@@ -55,10 +66,11 @@ def _signed(data, rng, change):
     arrays, metadata = parse_safetensors(data, "sample", widen=False)
     text = metadata[KEY]
     if rng.random() < 0.3:
-        arrays = {change(name.encode()).decode("utf-8", "replace"): array for name, array in arrays.items()}
+        arrays = {change(name.encode()).decode("utf-8", "replace"): array
+                  for name, array in sorted(arrays.items())}
     else:
         text = change(text.encode()).decode("utf-8", "replace")
-    return to_safetensors(arrays, {KEY: text, CHECKSUM: _checksum(text, arrays)})
+    return _ordered(to_safetensors(arrays, {KEY: text, CHECKSUM: _checksum(text, arrays)}))
 
 
 def _pth(kind):
@@ -72,7 +84,7 @@ def _npz(folder):
     for write in (np.savez, np.savez_compressed):
         file = io.BytesIO()
         write(file, **ARRAYS, text=np.array("é"))
-        files.append(file.getvalue())
+        files.append(_zipped(file.getvalue(), random.Random(0), lambda content: content))   # without the time of day
     return files
 
 
@@ -84,7 +96,8 @@ def _zipped(data, rng, change):
         pickled = [i for i, member in enumerate(members) if member[0].endswith("data.pkl")]
         chosen = pickled[0] if pickled and rng.random() < 0.8 else rng.randrange(len(members))
         for index, (name, compression, content) in enumerate(members):
-            new.writestr(name, change(content) if index == chosen else content, compression)
+            new.writestr(zipfile.ZipInfo(name),   # of 1980, not of now
+                         change(content) if index == chosen else content, compression)
     return file.getvalue()
 
 
