@@ -2,7 +2,6 @@
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -46,16 +45,13 @@ class SwinBlock(nn.Module):
             windows_of(y, self.window), mask)
         y = image_of(y, self.window, height, width)
         y = jnp.roll(y, (self.shift, self.shift), (1, 2)) if self.shift else y
-        x = x + self._dropped(y, train)
+        x = x + self._dropped(y, train, "drop1")
         y = dense(int(channels * self.mlp_ratio), dtype=self.dtype, name="fc1")(norm(x, "norm2", self.dtype))
         y = dense(channels, dtype=self.dtype, name="fc2")(nn.gelu(y, approximate=False))
-        return x + self._dropped(y, train)
+        return x + self._dropped(y, train, "drop2")
 
-    def _dropped(self, y, train):
-        if not train or not self.drop:
-            return y
-        kept = jax.random.bernoulli(self.make_rng("dropout"), 1 - self.drop, (y.shape[0], 1, 1, 1))
-        return jnp.where(kept, y / (1 - self.drop), 0)
+    def _dropped(self, y, train, name):
+        return nn.Dropout(self.drop, broadcast_dims=(1, 2, 3), deterministic=not train, name=name)(y)
 
 
 class SwinIR(nn.Module):

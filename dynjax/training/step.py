@@ -5,6 +5,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from dynjax.training.dropout import dropout_by_image, dropout_rngs
 from dynjax.training.phase import join, keep_trained
 
 AXIS = "devices"
@@ -74,9 +75,11 @@ def value_and_gradients(phase, state, example, keys, alphas, constants):
         outputs, changes = [], []
         # Unrolled on purpose: inside a compiled loop kernel gradients are tens of times slower on CPUs.
         for start in range(0, alphas.shape[0], size):
-            output, changed = phase.model.apply(
-                variables, example["input"][start:start + size], alphas[start], mutable=mutable,
-                rngs={"dropout": jax.random.fold_in(keys[start], 1)}, **phase.call)
+            group = slice(start, start + size)
+            with dropout_by_image(keys[group]):
+                output, changed = phase.model.apply(
+                    variables, example["input"][group], alphas[start], mutable=mutable,
+                    rngs=dropout_rngs(keys[group]), **phase.call)
             outputs.append(output.astype(jnp.float32))
             changes.append(changed)
         answers = task.answer(jnp.concatenate(outputs), example)
