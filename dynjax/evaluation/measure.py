@@ -1,15 +1,18 @@
 """Measures a tunable model: every picture at every point of alpha, beside the task's untrained baselines."""
+import contextlib
 import dataclasses
 import functools
 import logging
 import math
 import operator
 import sys
+from typing import Any
 
 import jax
 import numpy as np
 
 from dynjax.evaluation.columns import ALPHA, METHOD, alpha_names, in_words, metrics_of, point_text
+from dynjax.evaluation.devices import over_devices
 from dynjax.evaluation.quality import check_metrics, check_statistics, quality
 from dynjax.evaluation.sizes import EXACT_SIZES, FewSizes
 from dynjax.metrics import psnr
@@ -64,6 +67,9 @@ def measure(tunable, variables, task, images, alphas, *, fixed=None, metrics=Non
     and the outputs cut back. This touches what lies within the network's reach of those two edges, by hundredths of a
     decibel at most for convolutions, and all of it for a network with statistics over the whole picture.
 
+    Pictures are shared out over the devices of this machine, see `over_devices`; how many there are changes nothing but
+    rounding.
+
     Args:
       tunable: a wrapper with apply(variables, x, alpha), such as Tunable or DynamicNet.
       variables: the wrapper's.
@@ -88,39 +94,37 @@ def measure(tunable, variables, task, images, alphas, *, fixed=None, metrics=Non
         output that is not finite or of another size than the target, a wrong file of statistics.
     """
     check_statistics(niqe_statistics)
-    alphas = np.asarray(alphas, np.float32)
+    alphas, fixed = np.asarray(alphas, np.float32), dict(fixed or {})
     names = alpha_names(tunable, alphas)
     wanted = check_metrics(task.metrics if metrics is None else metrics)
-    found, sizes = Measurement([], [], [], []), FewSizes(exact_sizes)
-    reason = "there were none"
-    for index, (name, image) in enumerate(measuring_bar(images, progress)):
-        key = jax.random.fold_in(jax.random.key(seed), index)
-        try:   # a picture is used at every level or at none
-            examples = [(level, variant, variant.evaluation_example(image, key))
-                        for level, variant in task.variants().items()]
-        except ValueError as error:
-            log.warning("left out %s: %s", name, error)
-            found.left_out.append(name)
-            reason = str(error)
-            continue
-        for level, variant, example in examples:
-            image_in = np.asarray(example["input"], np.float32)
-            fitted = sizes.fit(image_in)
-            if fitted.shape != image_in.shape and name not in found.padded:
-                found.padded.append(name)
-            answers = _answers(tunable, variables, variant, fixed or {}, name, fitted, example, alphas, names, chunk)
+    found, reasons = Measurement([], [], [], []), ["there were none"]
+
+    def of_picture(weights, views):
+        """([rows], Picture of the first view) of one picture."""
+        rows, first = [], None
+        for view in views:
+            name, example, variant = view.name, view.example, view.task
+            answers = _answers(tunable, weights, view, fixed, alphas, names, chunk)
             results = [result for *_, result in answers]
             values = quality(results, example["target"], border=task.border, name=name,
                              niqe_statistics=niqe_statistics, wanted=wanted, view=task.loss_view)
-            rows = [{"image": name, **({"level": level} if level else {}), "method": method,
-                     **{ALPHA + key: point.get(key) for key in names}, **measured,
-                     **_by_the_task(variant, result, example, point)}
-                    for (method, point, result), measured in zip(answers, values, strict=True)]
+            of_view = [{"image": name, **({"level": view.level} if view.level else {}), "method": method,
+                        **{ALPHA + key: point.get(key) for key in names}, **measured,
+                        **_by_the_task(variant, result, example, point)}
+                       for (method, point, result), measured in zip(answers, values, strict=True)]
+            rows += of_view
+            if view.kept:
+                first = _kept(name, of_view, variant, example, answers)
+        return rows, first
+
+    views = _views(task, images, seed, FewSizes(exact_sizes), keep, found, reasons)
+    weights = {"tuned": variables, "fixed": {method: given[1] for method, given in fixed.items()}}
+    with contextlib.closing(over_devices(of_picture, views, weights)) as results:
+        for rows, first in measuring_bar(results, progress, of=images):
             found.rows.extend(rows)
-            if len(found.kept) < keep and (not found.kept or found.kept[-1].name != name):
-                found.kept.append(_kept(name, rows, variant, example, answers))
+            found.kept.extend([] if first is None else [first])
     if not found.rows:
-        raise ValueError(f"measure got no picture that can be used: {reason}. Give other pictures, such as "
+        raise ValueError(f"measure got no picture that can be used: {reasons[-1]}. Give other pictures, such as "
                          "--data folder:PATH.")
     if all(math.isnan(row[metric]) for row in found.rows for metric in metrics_of(found.rows)):
         raise ValueError(f"measure got {in_words(len({row['image'] for row in found.rows}))} for which no metric has a "
@@ -129,8 +133,47 @@ def measure(tunable, variables, task, images, alphas, *, fixed=None, metrics=Non
     return found
 
 
-def _answers(tunable, variables, task, fixed, name, image, example, alphas, names, chunk):
+@dataclasses.dataclass
+class _View:
+    """A picture at one of the task's levels; `image` is its input as the network gets it, `kept` whether to return a
+    Picture of it."""
+    name: str
+    level: str
+    task: Any
+    example: dict
+    image: np.ndarray
+    kept: bool
+
+
+def _views(task, images, seed, sizes, keep, found, reasons):
+    """The views of every picture, one list a picture in their order, empty where the task cannot use it; notes in
+    `found` which are left out or padded, and why in `reasons`."""
+    used = 0
+    for index, (name, image) in enumerate(images):
+        key = jax.random.fold_in(jax.random.key(seed), index)
+        try:   # a picture is used at every level or at none
+            examples = [(level, variant, variant.evaluation_example(image, key))
+                        for level, variant in task.variants().items()]
+        except ValueError as error:
+            log.warning("left out %s: %s", name, error)
+            found.left_out.append(name)
+            reasons.append(str(error))
+            yield []
+            continue
+        views = []
+        for level, variant, example in examples:
+            image_in = np.asarray(example["input"], np.float32)
+            fitted = sizes.fit(image_in)
+            if fitted.shape != image_in.shape and name not in found.padded:
+                found.padded.append(name)
+            views.append(_View(name, level, variant, example, fitted, kept=used < keep and not views))
+        used += 1
+        yield views
+
+
+def _answers(tunable, weights, view, fixed, alphas, names, chunk):
     """(method, point of alpha by name, picture) of the baselines, the fixed networks and every point, in this order."""
+    name, task, example, image = view.name, view.task, view.example, view.image
     batch = {key: np.asarray(value)[None] for key, value in example.items()}
     answer = lambda output: np.asarray(task.answer(output[None], batch))[0]
     by_name = lambda alpha: {} if alpha is None else dict(zip(names, map(float, alpha), strict=True))
@@ -138,14 +181,14 @@ def _answers(tunable, variables, task, fixed, name, image, example, alphas, name
     if taken := set(fixed) & {METHOD, *(method for method, *_ in answers)}:
         raise ValueError(f"a fixed network is called {', '.join(sorted(taken))}, as another row is; wanted a name "
                          "of its own.")
-    for method, (net, weights, alpha) in fixed.items():
+    for method, (net, _, alpha) in fixed.items():
         if alpha is not None and len(alpha) != len(names):
             raise ValueError(f"the fixed network {method} has an alpha of {len(alpha)} numbers; wanted {len(names)}, "
                              f"as the tuned one has ({', '.join(names)}), or None.")
-        output = _output_of(net, weights, image, _second(net, method, example))
+        output = _output_of(net, weights["fixed"][method], image, _second(net, method, example))
         _check_outputs(output[None], [method], name, image, example["target"], task)
         answers.append((method, by_name(alpha), answer(_cut(output, example["target"]))))
-    outputs = np.asarray(grid(tunable, variables, image[None], alphas, chunk=chunk), np.float32)[:, 0]
+    outputs = np.asarray(grid(tunable, weights["tuned"], image[None], alphas, chunk=chunk), np.float32)[:, 0]
     labels = [f"alpha ({point_text(by_name(alpha))})" for alpha in alphas]
     _check_outputs(outputs, labels, name, image, example["target"], task)
     return answers + [(METHOD, by_name(alpha), answer(_cut(output, example["target"])))
@@ -208,9 +251,15 @@ def _eight_bit(images):
     return np.round(np.clip(np.asarray(images), 0, 1) * 255).astype(np.uint8)
 
 
-def measuring_bar(images, progress):
-    """A bar over the pictures; where the output is no terminal, a line every half minute."""
+def measuring_bar(results, progress, *, of=None):
+    """A bar over the results of pictures; where the output is no terminal, a line every half minute.
+
+    Args:
+      results: one a picture. progress: whether to show it. of: the pictures, where the results do not know how many
+        there are.
+    """
     from tqdm import tqdm
 
-    return tqdm(images, total=operator.length_hint(images) or None, unit=" pictures", desc="measuring",
-                mininterval=0.5 if sys.stderr.isatty() else 30, disable=not progress, dynamic_ncols=True)
+    return tqdm(results, total=operator.length_hint(results if of is None else of) or None, unit=" pictures",
+                desc="measuring", mininterval=0.5 if sys.stderr.isatty() else 30, disable=not progress,
+                dynamic_ncols=True)

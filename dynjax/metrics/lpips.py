@@ -44,7 +44,8 @@ def lpips(a, b, *, net="alex"):
     height, width = a.shape[1:3]
     _trunk(net).check_size(height, width)
     a, b = np.asarray(a), np.asarray(b)
-    weights, size = _on_device(net), np.array([height, width], np.int32)
+    weights = _on_device(net, jax.config.jax_default_device)
+    size = np.array([height, width], np.int32)
     distances, part, target = np.empty(len(a), np.float32), _part(*a.shape[:3]), None
     with jax.default_matmul_precision("highest"):      # accelerators round products to fewer bits by default
         for start in range(0, len(a), part):
@@ -152,8 +153,9 @@ def _trunk(net):
     return TRUNKS[TRUNK_NAMES[net]](layers=LAYERS[net])
 
 
-@functools.lru_cache(maxsize=2)
-def _on_device(net):
+@functools.cache
+def _on_device(net, device):
+    """The weights on the default device, which is `device` while this is called; each device keeps its own."""
     return jax.device_put(lpips_weights(net))
 
 
