@@ -1,13 +1,14 @@
 """What alpha does to the look of pictures: all blocks together, and each block alone (Shoshan et al., supplement 1)."""
-import logging
+import contextlib
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from dynjax import metrics
 from dynjax.evaluation.columns import ALPHA, in_words
+from dynjax.evaluation.devices import over_devices
+from dynjax.evaluation.examples import examples_of
 from dynjax.evaluation.fronts import monotonicity
 from dynjax.evaluation.measure import measuring_bar
 from dynjax.evaluation.product import number_names
@@ -19,7 +20,6 @@ from dynjax.tunable import grid
 ALL = "all"
 OCTAVES = ("detail 2-5 px", "detail 5-10 px", "detail 10-20 px", "detail 20-40 px")
 MEASURES = ("colour", "structure", *OCTAVES, "texture", "clipped")
-log = logging.getLogger("dynjax.evaluation")
 
 
 def appearance_walks(model, line):
@@ -55,27 +55,31 @@ def measure_appearance(model, variables, task, images, line, *, seed=0, progress
     Raises:
       ValueError: no picture that the task can use.
     """
-    walks, rows, first, reason = appearance_walks(model, line), [], None, "there were none"
+    walks, rows, first, reasons = appearance_walks(model, line), [], None, ["there were none"]
     points = np.concatenate([np.zeros_like(walks[ALL][:1]), *walks.values()])
-    for index, (name, image) in enumerate(measuring_bar(images, progress)):
-        try:
-            example = task.evaluation_example(image, jax.random.fold_in(jax.random.key(seed), index))
-        except ValueError as error:
-            log.warning("left out %s: %s", name, error)
-            reason = str(error)
-            continue
+
+    def of_picture(variables, picture):
+        """([rows], outputs [A, H, W, 3] of all walks) of one picture, None for none."""
+        if picture is None:
+            return None
+        name, example = picture
         batch = {key: jnp.asarray(value)[None] for key, value in example.items()}
         outputs = grid(model, variables, batch["input"], points)
         start, *outputs = [np.asarray(task.answer(output, batch)) for output in outputs]
         places = [(walk, float(alpha)) for walk in walks for alpha in line]
         bands = metrics.band_energies(start)
-        for (walk, alpha), output in zip(places, outputs, strict=True):
-            rows.append({"image": name, "blocks": walk, f"{ALPHA}{ALL}": alpha, **_look(start, output, bands)})
-        if first is None:
-            first = dict(zip(walks, np.split(np.concatenate(outputs), len(walks)), strict=True))
+        return [{"image": name, "blocks": walk, f"{ALPHA}{ALL}": alpha, **_look(start, output, bands)}
+                for (walk, alpha), output in zip(places, outputs, strict=True)], np.concatenate(outputs)
+
+    pictures = examples_of(task, images, seed, [], reasons)
+    with contextlib.closing(over_devices(of_picture, pictures, variables)) as results:
+        for found in measuring_bar(results, progress, of=images):
+            if found is not None:
+                rows.extend(found[0])
+                first = found[1] if first is None else first
     if not rows:
-        raise ValueError(f"measure_appearance got no picture that can be used: {reason}. Give other pictures.")
-    return rows, first
+        raise ValueError(f"measure_appearance got no picture that can be used: {reasons[-1]}. Give other pictures.")
+    return rows, dict(zip(walks, np.split(first, len(walks)), strict=True))
 
 
 def report_appearance(model, variables, task, images, line, *, out, seed=0, progress=True):

@@ -69,22 +69,23 @@ class Comparisons:
                 raise ValueError(f"{which} makes {pictures.shape[1:]} of {batch['input'].shape[1:]}, the input of "
                                  f"{name}; wanted {wanted}: its scale and channels must be the task's.")
 
-    def pictures(self, name, example, batch):
+    def pictures(self, name, example, batch, variables, fixed):
         """(labels, pictures [F + blends * S, H, W, C]) for one example, those of the fixed networks first.
 
         Args:
           name: of the example. example: as the task gives it. batch: the same with a leading axis of 1.
+          variables, fixed: those of the network and {name: those of a fixed one}, on the device that is to run them.
 
         Raises:
           ValueError: a blend with an end that is not known or of another size than the target.
         """
-        known = {key: np.asarray(self._plain[key](variables, batch))[0] for key, (_, variables) in self.fixed.items()}
+        known = {key: np.asarray(self._plain[key](fixed[key], batch))[0] for key in self.fixed}
         pictures, labels = list(known.values()), [f"of the fixed network {key}" for key in known]
         if any(isinstance(end, str) and end not in known for pair in self.blends.values() for end in pair):
             baselines = getattr(self.task, "baselines", lambda _: {})(example)
             known = {"input": np.asarray(example["input"]), **baselines, **known}
         for key, pair in self.blends.items():
-            first, second = (self._end(key, end, known, batch) for end in pair)
+            first, second = (self._end(key, end, known, batch, variables) for end in pair)
             wanted = example["target"].shape if "target" in example else first.shape
             if first.shape != wanted or second.shape != wanted:
                 raise ValueError(f"the blend {key!r} has ends of {first.shape} and {second.shape} for {name}; wanted "
@@ -93,9 +94,9 @@ class Comparisons:
             labels += [f"of the blend {key} at {share:.2f}" for share in self.shares]
         return labels, np.stack(pictures) if pictures else None
 
-    def _end(self, blend, end, known, batch):
+    def _end(self, blend, end, known, batch, variables):
         if not isinstance(end, str):
-            return np.asarray(self._tuned(self.variables, batch, end))[0]
+            return np.asarray(self._tuned(variables, batch, end))[0]
         if end not in known:
             raise ValueError(f"the blend {blend!r} has the end {end!r}; wanted one of {', '.join(known)}, or a point "
                              "of alpha.")

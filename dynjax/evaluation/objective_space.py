@@ -1,6 +1,6 @@
 """Measures objectives: a network over alpha, networks trained for one objective each, and blends of pictures."""
+import contextlib
 import dataclasses
-import logging
 import numbers
 
 import jax
@@ -9,6 +9,8 @@ import numpy as np
 
 from dynjax.evaluation.columns import point_text
 from dynjax.evaluation.comparisons import Comparisons, answer_of, checked_blends, checked_fixed
+from dynjax.evaluation.devices import over_devices
+from dynjax.evaluation.examples import examples_of
 from dynjax.evaluation.measure import measuring_bar
 from dynjax.evaluation.product import (
     Product,
@@ -20,7 +22,6 @@ from dynjax.evaluation.product import (
 )
 
 PICTURES_AT_ONCE = 8
-log = logging.getLogger("dynjax.evaluation")
 
 
 @dataclasses.dataclass
@@ -112,31 +113,39 @@ def measure_objectives(model, variables, task, objectives, images, alphas, *, pr
     ends = {name: tuple(end if isinstance(end, str) else curve_points(model, [end])[0] for end in pair)
             for name, pair in checked_blends(blends).items()}
     comparisons = Comparisons(model, variables, task, checked_fixed(fixed), ends, shares)
-    columns, names, left_out, reason = number_names(model, curve.shape[1]), [], [], "there were none"
-    values = {"curve": [], "grid": [], "others": []}
-    for index, (name, image) in enumerate(measuring_bar(images, progress)):
-        try:
-            example = task.evaluation_example(image, jax.random.fold_in(jax.random.key(seed), index))
-        except ValueError as error:
-            log.warning("left out %s: %s", name, error)
-            left_out.append(name)
-            reason = str(error)
-            continue
+    columns = number_names(model, curve.shape[1])
+
+    def of_picture(placed, picture):
+        """(name, {kind: values [A, O]}) of one picture, None for none."""
+        if picture is None:
+            return None
+        (name, example), found = picture, {}
         batch = {key: jnp.asarray(value)[None] for key, value in example.items()}
-        shared = {"variables": variables, "example": batch, "constants": constants}
+        shared = {"variables": placed["variables"], "example": batch, "constants": placed["constants"]}
         comparisons.check(name, batch, curve[0])
-        labels, pictures = comparisons.pictures(name, example, batch)
-        found = np.asarray(judge_all(shared, pictures), np.float64) if labels else np.empty((0, len(objectives.names)))
-        _check_finite(found, labels, name, objectives.names)
-        values["others"].append(found)
+        labels, pictures = comparisons.pictures(name, example, batch, placed["variables"], placed["fixed"])
+        found["others"] = (np.asarray(judge_all(shared, pictures), np.float64) if labels
+                           else np.empty((0, len(objectives.names))))
+        _check_finite(found["others"], labels, name, objectives.names)
         for kind, run in runs.items():
-            found = _gather(run, shared)
+            found[kind] = _gather(run, shared)
             labels = [point_text(dict(zip(columns, alpha, strict=True))) for alpha in points[kind]]
-            _check_finite(found, [f"at alpha ({label})" for label in labels], name, objectives.names)
-            values[kind].append(found)
-        names.append(name)
+            _check_finite(found[kind], [f"at alpha ({label})" for label in labels], name, objectives.names)
+        return name, found
+
+    names, left_out, reasons = [], [], ["there were none"]
+    values = {"curve": [], "grid": [], "others": []}
+    shared = {"variables": variables, "constants": constants,
+              "fixed": {name: weights for name, (_, weights) in comparisons.fixed.items()}}
+    pictures = examples_of(task, images, seed, left_out, reasons)
+    with contextlib.closing(over_devices(of_picture, pictures, shared)) as results:
+        for result in measuring_bar(results, progress, of=images):
+            if result is not None:
+                names.append(result[0])
+                for kind, found in result[1].items():
+                    values[kind].append(found)
     if not names:
-        raise ValueError(f"measure_objectives got no picture that can be used: {reason}. Give other pictures.")
+        raise ValueError(f"measure_objectives got no picture that can be used: {reasons[-1]}. Give other pictures.")
     left_out.extend(getattr(images, "left_out", ()))
     values = {kind: np.stack(found, axis=1) for kind, found in values.items() if found}
     fixed_values, blended = np.split(values["others"], [len(comparisons.fixed)])
