@@ -1,4 +1,6 @@
 """The convolution with a fast kernel gradient is the library's, in every mode of differentiation."""
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,6 +43,25 @@ def test_gradients_are_the_library_s(shape, kernel, padding):
     tangents = (drawn(*shape), drawn(*kernel.shape))
     for one, other in zip(*[jax.jvp(f, (x, kernel), tangents) for f in (ours, theirs)], strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("block", [400, 1e9])
+def test_inside_a_loop_the_axes_lie_as_a_cpu_s_fast_routine_needs_them(monkeypatch, block):
+    monkeypatch.setattr(conv_gradient, "BLOCK", block)
+    xs, kernel = drawn(3, 2, 6, 5, 2), drawn(3, 3, 2, 3)
+
+    def gradient(form):   # of all images one after the other
+        loss = lambda kernel, xs: jnp.sum(jax.lax.map(lambda x: jnp.sum(form(x, kernel) ** 2), xs))
+        return jax.jit(jax.grad(loss, argnums=(0, 1)))
+
+    ours = gradient(lambda x, kernel: conv_with_fast_gradient(x, kernel, (1, 1), "SAME"))
+    theirs = gradient(lambda x, kernel: usual(x, kernel, "SAME"))
+    for one, other in zip(ours(kernel, xs), theirs(kernel, xs), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5 * np.abs(other).max())
+    # Images, rows, columns, channels; of the kernel rows, columns, and channels in and out.
+    places = set(re.findall(r"dim_labels=(\S+?)[,\s]", ours.lower(kernel, xs).compile().as_text()))
+    assert places == {"b01f_01io->b01f"}, places
+    assert places < set(re.findall(r"dim_labels=(\S+?)[,\s]", theirs.lower(kernel, xs).compile().as_text()))
 
 
 def test_second_derivatives_and_vmap():

@@ -28,7 +28,7 @@ def conv(x, features, size, *, name, strides=1, padding="SAME", groups=1, use_bi
         form = blocked_conv   # a network's first and last layers, which have few channels on one side
     if form is None and strides == 1 and groups == features == x.shape[-1] > 1:
         form = depthwise_conv
-    if form is None and size > 1 and strides == groups == 1:
+    if form is None and strides == groups == 1:
         form = conv_with_fast_gradient
     return nn.Conv(features, (size, size), strides=(strides, strides), padding=sides, feature_group_count=groups,
                    use_bias=use_bias, dtype=dtype, name=name, conv_general_dilated=form, **starts)(x)

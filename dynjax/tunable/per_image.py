@@ -2,13 +2,16 @@
 import jax
 import jax.numpy as jnp
 
-# Kernel gradients inside compiled loops are tens of times slower on CPUs, so small batches are unrolled; past this
-# many images the program would grow out of hand.
+# Gradients of jax.lax's convolutions inside compiled loops are fifty times slower or more on CPUs, so small batches of
+# networks that have such are unrolled; past this many images the program would grow out of hand. Accelerators likewise.
 UNROLLED_AT_MOST = 16
 
 
 def per_image(run, alpha, x, args, kwargs, rngs):
     """Calls run(point, image, args, kwargs, rngs) for every row of alpha [B, P] and joins the results.
+
+    On CPUs a compiled loop where all convolutions are those of dynjax.networks with a kernel gradient of their own: as
+    fast as one alpha for all, and no longer to compile (benchmarks/alpha_points.py).
 
     Returns:
       (outputs joined along the first axis, changed collections: intermediates joined, statistics averaged).
@@ -20,7 +23,7 @@ def per_image(run, alpha, x, args, kwargs, rngs):
         keys = {name: jax.random.fold_in(key, index) for name, key in rngs.items()}
         return run(alpha[index], cut(x), jax.tree.map(cut, args), jax.tree.map(cut, kwargs), keys)
 
-    if batch <= UNROLLED_AT_MOST:
+    if batch <= UNROLLED_AT_MOST and not (jax.default_backend() == "cpu" and _fit_for_loops(one)):
         results = [one(index) for index in range(batch)]
         outputs, updates = jax.tree.map(lambda *leaves: jnp.stack(leaves), *results)
     else:
@@ -28,6 +31,21 @@ def per_image(run, alpha, x, args, kwargs, rngs):
     joined = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), outputs)
     return joined, {name: jax.tree.map(_join if name == "intermediates" else _mean, tree)
                     for name, tree in updates.items()}
+
+
+def _fit_for_loops(function):
+    """Whether no convolution in function(index) is jax.lax's own."""
+    return "conv_general_dilated" not in set(_primitives(jax.make_jaxpr(function)(0).jaxpr))
+
+
+def _primitives(jaxpr):
+    """The names of all operations, those of inner functions too."""
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for value in jax.tree.leaves(list(equation.params.values())):
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from _primitives(inner)
 
 
 def _rows(leaf, index, batch):
