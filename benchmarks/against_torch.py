@@ -1,66 +1,97 @@
-"""SwinIR and NAFNet of this library beside the same networks in PyTorch, with the same weights on the same machine.
+"""EDSR, SwinIR and NAFNet of this library beside the same networks in PyTorch: same weights, machine and threads.
 
     pip install -r benchmarks/requirements.txt
-    PYTHONPATH=. python3 benchmarks/against_torch.py [--size=48] [--batch=4] [--rounds=7]
+    python3 -m benchmarks.against_torch [--size=48] [--batch=4] [--rounds=7]
 
-Forward pass and gradient of all weights, timed in turns within one run and given as ratios of medians. That both answer
-the same picture alike is checked first.
+Forward pass and training step (gradient of an L1 loss, update by Adam), in turns within one run, as ratios of medians;
+EDSR beside PyTorch's usual layout of images and beside channels_last. That both answer the same picture alike is
+checked first. On one core, and then in processor time: taskset -c 0 before the command.
 """
-import jax
-import jax.numpy as jnp
-import numpy as np
-import torch
-import torch_networks
-from absl import app, flags
-from timing import in_turns
+import importlib.util
+import os
+import time
 
+import jax
+import numpy as np
+import optax
+from absl import app, flags
+
+from benchmarks.timing import in_turns, table, training_step, waiting
 from dynjax import command_line, pretrained
 
 SIZE = flags.DEFINE_integer("size", 48, "Side of the pictures, pixels.")
 BATCH = flags.DEFINE_integer("batch", 4, "Pictures at once.")
 ROUNDS = flags.DEFINE_integer("rounds", 7, "How often everything is timed, in turns.")
+ONLY = flags.DEFINE_list("only", [], "Beginnings of the networks' names; all by default.")
 
+EDSR = dict(num_feat=64, num_block=16)
 NAF = dict(width=32, enc_blk_nums=[1, 1, 1], middle_blk_num=1, dec_blk_nums=[1, 1, 1])
 SWIN = dict(embed_dim=60, depths=[6] * 4, num_heads=[6] * 4)
 
 
-def networks(size):
-    """{name: (ours, the PyTorch one)}."""
+def cases(size):
+    """{name: (ours, the PyTorch one, whether it is in channels_last)}."""
+    from benchmarks import torch_networks as theirs
+
+    edsr = pretrained.network("EDSR", num_in_ch=3, num_out_ch=3, upscale=1, img_range=1.0, **EDSR)
+    larger = pretrained.network("EDSR", num_in_ch=3, num_out_ch=3, upscale=4, img_range=1.0, **EDSR)
     swin = pretrained.network("SwinIR", upscale=1, window_size=8, mlp_ratio=2, drop_path_rate=0.0, img_size=128, **SWIN)
-    return {"SwinIR, 60 features, 4 groups of 6": (swin, torch_networks.SwinIR(size, **SWIN)),
+    return {"EDSR x1, 64 features, 16 blocks": (edsr, theirs.EDSR(**EDSR), False),
+            "EDSR x1, PyTorch in channels_last": (edsr, theirs.EDSR(**EDSR), True),
+            "EDSR x4, 64 features, 16 blocks": (larger, theirs.EDSR(upscale=4, **EDSR), False),
+            "SwinIR, 60 features, 4 groups of 6": (swin, theirs.SwinIR(size, **SWIN), False),
             "NAFNet, 32 features, blocks 1 1 1 / 1 / 1 1 1": (
-                pretrained.network("NAFNet", **NAF), torch_networks.NAFNet(**NAF))}
+                pretrained.network("NAFNet", **NAF), theirs.NAFNet(**NAF), False)}
 
 
-def functions(net, theirs, x):
+def functions(net, theirs, channels_last, x):
     """{what: function that waits for its own result} of the one network in both libraries."""
+    import torch
+
     variables = pretrained.load(net, {name: array.numpy() for name, array in theirs.state_dict().items()})
     forward, picture = jax.jit(net.apply), torch.from_numpy(np.moveaxis(np.asarray(x), -1, 1).copy())
-    gradient = jax.jit(jax.grad(lambda v, x: jnp.mean((net.apply(v, x) - 0.5) ** 2)))
+    if channels_last:
+        picture, theirs = (given.to(memory_format=torch.channels_last) for given in (picture, theirs))
+    optimizer = torch.optim.Adam(theirs.parameters(), 1e-4)
 
     def torch_forward():
         with torch.inference_mode():
             return theirs(picture).numpy()
 
-    def torch_gradient():
-        theirs.zero_grad()
-        ((theirs(picture) - 0.5) ** 2).mean().backward()
+    def torch_step():
+        optimizer.zero_grad()
+        (theirs(picture) - 0.5).abs().mean().backward()
+        optimizer.step()
 
     apart = np.abs(np.moveaxis(torch_forward(), 1, -1) - forward(variables, x)).max()
     if apart > 1e-4:
         raise ValueError(f"the two networks differ by {apart:g}; wanted the same function.")
-    return {"forward, jax": lambda: jax.block_until_ready(forward(variables, x)), "forward, torch": torch_forward,
-            "gradient, jax": lambda: jax.block_until_ready(gradient(variables, x)), "gradient, torch": torch_gradient}
+    return {"forward, jax": waiting(forward, variables, x), "forward, torch": torch_forward,
+            "training step, jax": waiting(training_step(net.apply), variables, optax.adam(1e-4).init(variables), x),
+            "training step, torch": torch_step}
 
 
 def main(_):
+    if not importlib.util.find_spec("torch"):
+        print("PyTorch is not installed, so nothing is compared with it; pip install -r benchmarks/requirements.txt.")
+        return
+    import torch
+
     command_line.keep_memory()
-    x = jax.random.uniform(jax.random.key(1), (BATCH.value, SIZE.value, SIZE.value, 3))
-    for name, (net, theirs) in networks(SIZE.value).items():
-        median = in_turns(functions(net, theirs, x), ROUNDS.value)
-        for what in ("forward", "gradient"):
-            ours, other = median[f"{what}, jax"], median[f"{what}, torch"]
-            print(f"{name}: {what} {ours / other:.2f} of PyTorch's {other:.3f} s")
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()   # as XLA has
+    torch.set_num_threads(threads)
+    if jax.default_backend() != "cpu":
+        print("PyTorch runs on the CPU here and JAX does not: these ratios compare two machines.\n")
+    clock = time.process_time if threads == 1 else time.perf_counter
+    x, rows = jax.random.uniform(jax.random.key(1), (BATCH.value, SIZE.value, SIZE.value, 3)), []
+    for name, (net, theirs, channels_last) in cases(SIZE.value).items():
+        if ONLY.value and not name.startswith(tuple(ONLY.value)):
+            continue
+        median = in_turns(functions(net, theirs, channels_last, x), ROUNDS.value, clock=clock)
+        rows.append([name, *(f"{median[f'{what}, jax'] / median[f'{what}, torch']:.2f}"
+                             for what in ("forward", "training step"))])
+    print(f"{BATCH.value} pictures of {SIZE.value} px, {threads} threads each:\n")
+    table(["ours / PyTorch", "forward", "training step"], rows)
 
 
 if __name__ == "__main__":

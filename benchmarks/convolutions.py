@@ -1,6 +1,6 @@
 """Convolutions in the form that this library gives them, against the usual one.
 
-    python3 benchmarks/convolutions.py
+    python3 -m benchmarks.convolutions
 
 Transposed ones, as dynjax.ConvTranspose has them, against an input with zeros between its rows, for the layers of DCGAN
 and of pix2pix's U-Net; the 9 x 9 layers of the style network by blocks of pixels; its layers of doubled images; the
@@ -13,6 +13,7 @@ import time
 import jax
 import jax.numpy as jnp
 
+from benchmarks.timing import table
 from dynjax.networks import ConvTranspose
 from dynjax.networks.blocked_conv import blocked_conv
 from dynjax.networks.conv_gradient import conv_with_fast_gradient
@@ -81,34 +82,35 @@ def fastest(functions, *inputs):
 
 
 def compare(name, forms, x, kernel):
-    """One line: both forms' milliseconds, and how many times as long the second takes."""
+    """One row: both forms' milliseconds, and how many times as long the second takes."""
     calls = fastest([jax.jit(form) for form in forms], x, kernel)
     gradients = fastest([jax.jit(jax.grad(energy(form), argnums=(0, 1))) for form in forms], x, kernel)
-    print(f"{name:14}" + "".join(f"{ours:12.1f}{other:10.1f}{other / ours:8.1f}" for ours, other in (calls, gradients)),
-          flush=True)
+    return [name, *(figure for ours, other in (calls, gradients)
+                    for figure in (f"{ours:.1f}", f"{other:.1f}", f"{other / ours:.1f}"))]
 
 
 def main():
-    print(f"{'layer':14}{'call':>12}{'usual':>10}{'ratio':>8}{'gradient':>12}{'usual':>10}{'ratio':>8}")
+    rows = []
     normal = lambda key, *shape: jax.random.normal(jax.random.key(key), shape)
     for name, batch, side, channels, features, strides, padding in LAYERS:
         layer = ConvTranspose(features, 4, strides=strides, padding=padding, use_bias=False)
         forms = (lambda x, kernel, layer=layer: layer.apply({"params": {"kernel": kernel}}, x),
                  lambda x, kernel, s=strides, p=padding: with_zeros(x, kernel, s, p))
-        compare(name, forms, normal(0, batch, side, side, channels), normal(1, 4, 4, channels, features))
+        rows.append(compare(name, forms, normal(0, batch, side, side, channels), normal(1, 4, 4, channels, features)))
     for name, batch, side, channels, features in WIDE:
         forms = (lambda x, kernel: blocked_conv(x, kernel, (1, 1), "VALID"), usual)
-        compare(name, forms, normal(0, batch, side, side, channels), normal(1, 9, 9, channels, features))
+        rows.append(compare(name, forms, normal(0, batch, side, side, channels), normal(1, 9, 9, channels, features)))
     edge = lambda x: jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     for name, batch, side, channels, features in DOUBLED:
         forms = (lambda x, kernel: doubled_conv(edge(x), kernel), of_doubled)
-        compare(name, forms, normal(0, batch, side, side, channels), normal(1, 3, 3, channels, features))
+        rows.append(compare(name, forms, normal(0, batch, side, side, channels), normal(1, 3, 3, channels, features)))
     for name, batch, side, channels in DEPTHWISE:
         forms = (lambda x, kernel: depthwise_conv(x, kernel, (1, 1), "SAME"), grouped)
-        compare(name, forms, normal(0, batch, side, side, channels), normal(1, 3, 3, 1, channels))
+        rows.append(compare(name, forms, normal(0, batch, side, side, channels), normal(1, 3, 3, 1, channels)))
     for name, batch, side, channels in BODY:
         forms = (lambda x, kernel: conv_with_fast_gradient(x, kernel, (1, 1), "VALID"), usual)
-        compare(name, forms, normal(0, batch, side, side, channels), normal(1, 3, 3, channels, channels))
+        rows.append(compare(name, forms, normal(0, batch, side, side, channels), normal(1, 3, 3, channels, channels)))
+    table(["layer", "call, ms", "usual", "ratio", "gradient, ms", "usual", "ratio"], rows)
 
 
 if __name__ == "__main__":

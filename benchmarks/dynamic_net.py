@@ -1,6 +1,6 @@
 """What Dynamic-Net costs: an alpha sweep against single runs, a step of either phase, and the network in PyTorch.
 
-    PYTHONPATH=. python3 benchmarks/dynamic_net.py [--size=256] [--widths=32,64,128,64,32] [--rounds=5] [--keep_memory]
+    python3 -m benchmarks.dynamic_net [--size=256] [--widths=32,64,128,64,32] [--rounds=5] [--keep_memory]
 
 Everything is timed in turns within one run and given as ratios of medians; seconds are for orientation only. The
 comparison with PyTorch needs benchmarks/requirements.txt and is left out without it.
@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
-from timing import in_turns
 
 import dynjax
+from benchmarks.timing import in_turns, table
 from configs.style_level_dynamic import get_config
 from dynjax import command_line
 from dynjax.training import build, initial_state, make_step, replicate, shard
@@ -133,10 +133,10 @@ def main(_):
     else:
         print("PyTorch is not installed; pip install -r benchmarks/requirements.txt compares with it.")
     seconds |= in_turns(networks, rounds)
-    for name, value in seconds.items():
-        print(f"{name:22} {value:8.3f} s")
-    for ours_name, other in ratios:
-        print(f"{ours_name} / {other}: {seconds[ours_name] / seconds[other]:.2f}")
+    table(["", "seconds"], [[name, f"{value:.3f}"] for name, value in seconds.items()])
+    print()
+    table(["", "ratio"], [[f"{ours_name} / {other}", f"{seconds[ours_name] / seconds[other]:.2f}"]
+                          for ours_name, other in ratios])
 
 
 if __name__ == "__main__":

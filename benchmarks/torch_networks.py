@@ -1,8 +1,36 @@
-"""SwinIR and NAFNet in PyTorch, by the names of the official checkpoints, for `against_torch.py` to compare with."""
+"""EDSR, SwinIR and NAFNet in PyTorch, by the names of the official checkpoints, for `against_torch.py`."""
 import torch
 from torch import nn
 
 MEAN = torch.tensor([0.4488, 0.4371, 0.4040]).view(1, 3, 1, 1)
+
+
+class EDSRBlock(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.conv1, self.conv2 = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+
+    def forward(self, x):
+        return x + self.conv2(self.conv1(x).relu())
+
+
+class EDSR(nn.Module):
+    """Upscale is a power of two."""
+
+    def __init__(self, num_feat, num_block, upscale=1):
+        super().__init__()
+        conv = lambda channels, features: nn.Conv2d(channels, features, 3, padding=1)
+        self.conv_first, self.conv_last = conv(3, num_feat), conv(num_feat, 3)
+        self.conv_after_body = conv(num_feat, num_feat)
+        self.body = nn.Sequential(*[EDSRBlock(num_feat) for _ in range(num_block)])
+        steps = upscale.bit_length() - 1
+        self.upsample = nn.Sequential(*[
+            layer for _ in range(steps) for layer in (conv(num_feat, 4 * num_feat), nn.PixelShuffle(2))])
+
+    def forward(self, x):
+        x = self.conv_first(x - MEAN)
+        x = x + self.conv_after_body(self.body(x))
+        return self.conv_last(self.upsample(x)) + MEAN
 
 
 class ChannelNorm(nn.LayerNorm):

@@ -1,20 +1,23 @@
-"""What being tunable costs a restoration network: forward pass and gradient, beside the plain network.
+"""What being tunable costs a restoration network: forward pass and training step, beside the plain network.
 
-    PYTHONPATH=. python3 benchmarks/tunable.py [--size=48] [--batch=4] [--rounds=7]
+    python3 -m benchmarks.tunable [--size=48] [--batch=4] [--rounds=7]
 
-Everything is timed in turns within one run and given as ratios of medians; seconds are for orientation only.
+A step is the gradient of an L1 loss and an update by Adam, whose state a tunable network has P times. P = 2, one alpha
+for all images. Everything is timed in turns within one run and given as ratios of medians.
 """
 import jax
 import jax.numpy as jnp
+import optax
 from absl import app, flags
-from timing import in_turns
 
 import dynjax
+from benchmarks.timing import in_turns, table, training_step, waiting
 from dynjax import command_line, networks
 
 SIZE = flags.DEFINE_integer("size", 48, "Side of the pictures, pixels.")
 BATCH = flags.DEFINE_integer("batch", 4, "Pictures at once.")
 ROUNDS = flags.DEFINE_integer("rounds", 7, "How often everything is timed, in turns.")
+ONLY = flags.DEFINE_list("only", [], "Beginnings of the networks' names; all by default.")
 NETWORKS = {
     "EDSR, 64 features, 16 blocks": (networks.EDSR(scale=1), ()),
     "SwinIR, 60 features, 4 groups of 6": (networks.SwinIR(drop_path=0.0), ("**/norm*",)),
@@ -28,24 +31,26 @@ def functions(net, fixed, x):
     plain = jax.jit(net.init)(jax.random.key(0), x)
     tunable = dynjax.Tunable(net, alpha=("a", "b"), fixed=fixed)
     stacked, alpha = tunable.stack(plain), jnp.array([0.3, 0.7])
-    loss = lambda y: jnp.mean(jnp.abs(y - 0.5))
-    calls = {
-        "forward, plain": (jax.jit(net.apply), (plain, x)),
-        "forward, tunable": (jax.jit(tunable.apply), (stacked, x, alpha)),
-        "gradient, plain": (jax.jit(jax.grad(lambda v, x: loss(net.apply(v, x)))), (plain, x)),
-        "gradient, tunable": (jax.jit(jax.grad(lambda v, x, a: loss(tunable.apply(v, x, a)))), (stacked, x, alpha))}
-    return {name: (lambda call=call, given=given: jax.block_until_ready(call(*given)))
-            for name, (call, given) in calls.items()}
+    step = training_step(net.apply)
+    tuned_step = training_step(tunable.apply)
+    start = optax.adam(1e-4).init
+    return {"forward, plain": waiting(jax.jit(net.apply), plain, x),
+            "forward, tunable": waiting(jax.jit(tunable.apply), stacked, x, alpha),
+            "training step, plain": waiting(step, plain, start(plain), x),
+            "training step, tunable": waiting(tuned_step, stacked, start(stacked), x, alpha)}
 
 
 def main(_):
     command_line.keep_memory()
+    rows = []
     for name, (net, fixed) in NETWORKS.items():
+        if ONLY.value and not name.startswith(tuple(ONLY.value)):
+            continue
         x = jax.random.uniform(jax.random.key(1), (BATCH.value, SIZE.value, SIZE.value, 3))
         median = in_turns(functions(net, fixed, x), ROUNDS.value)
-        for what in ("forward", "gradient"):
-            ratio = median[f"{what}, tunable"] / median[f"{what}, plain"]
-            print(f"{name}: {what} {ratio:.2f} of the plain network's {median[f'{what}, plain']:.3f} s")
+        rows.append([name, *(f"{median[f'{what}, tunable'] / median[f'{what}, plain']:.2f}"
+                             for what in ("forward", "training step"))])
+    table(["tunable / plain", "forward", "training step"], rows)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A convolution whose gradients are fast on CPUs: the same sums in another order.
 
 XLA takes the kernel gradient of all pixels at once, and where these are more than its caches hold a CPU takes three to
-six times as long for it as for the convolution itself; a few hundred kilobytes at a time it takes about as long as that.
+six times as long for it as for the convolution itself; a few hundred kilobytes at a time about as long as that.
 
 Inside compiled loops (jax.lax.map, jax.lax.scan) XLA does not reorder the axes of a convolution, and one whose axes do
 not lie as its fast routine needs them is computed number by number, fifty times slower or more. Both gradients are
