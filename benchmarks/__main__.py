@@ -6,10 +6,11 @@ About twenty minutes on two quiet cores. PyTorch is compared with where it is in
 (pip install -r benchmarks/requirements.txt).
 """
 import importlib.metadata
-import os
 import platform
 import subprocess
 import sys
+
+from benchmarks.timing import cores
 
 PARTS = ("layers", "tunable", "alpha_points", "against_torch", "start", "convolutions", "dynamic_net")
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "torch")
@@ -34,9 +35,8 @@ def machine():
     """Processor, cores, accelerators and versions in a line."""
     import jax
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     devices = ", ".join(sorted({device.device_kind for device in jax.devices()}))
-    return ", ".join([processor(), f"{cores} cores for this process", f"JAX on {jax.default_backend()} ({devices})",
+    return ", ".join([processor(), f"{cores()} cores for this process", f"JAX on {jax.default_backend()} ({devices})",
                       f"Python {platform.python_version()}", *filter(None, map(version, PACKAGES))])
 
 

@@ -8,15 +8,13 @@ EDSR beside PyTorch's usual layout of images and beside channels_last. That both
 checked first. On one core, and then in processor time: taskset -c 0 before the command.
 """
 import importlib.util
-import os
-import time
 
 import jax
 import numpy as np
 import optax
 from absl import app, flags
 
-from benchmarks.timing import in_turns, table, training_step, waiting
+from benchmarks.timing import cores, in_turns, table, training_step, waiting
 from dynjax import command_line, pretrained
 
 SIZE = flags.DEFINE_integer("size", 48, "Side of the pictures, pixels.")
@@ -78,19 +76,17 @@ def main(_):
     import torch
 
     command_line.keep_memory()
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()   # as XLA has
-    torch.set_num_threads(threads)
+    torch.set_num_threads(cores())   # as XLA has
     if jax.default_backend() != "cpu":
         print("PyTorch runs on the CPU here and JAX does not: these ratios compare two machines.\n")
-    clock = time.process_time if threads == 1 else time.perf_counter
     x, rows = jax.random.uniform(jax.random.key(1), (BATCH.value, SIZE.value, SIZE.value, 3)), []
     for name, (net, theirs, channels_last) in cases(SIZE.value).items():
         if ONLY.value and not name.startswith(tuple(ONLY.value)):
             continue
-        median = in_turns(functions(net, theirs, channels_last, x), ROUNDS.value, clock=clock)
+        median = in_turns(functions(net, theirs, channels_last, x), ROUNDS.value)
         rows.append([name, *(f"{median[f'{what}, jax'] / median[f'{what}, torch']:.2f}"
                              for what in ("forward", "training step"))])
-    print(f"{BATCH.value} pictures of {SIZE.value} px, {threads} threads each:\n")
+    print(f"{BATCH.value} pictures of {SIZE.value} px, {cores()} threads each:\n")
     table(["ours / PyTorch", "forward", "training step"], rows)
 
 

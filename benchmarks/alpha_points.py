@@ -48,8 +48,7 @@ def of_network(tunable):
     return {"one alpha for all": lambda variables, x, alphas: tunable.apply(variables, x, alphas[0]),
             "one an image": tunable.apply,
             "unrolled": lambda variables, x, alphas: jnp.stack(
-                [one(variables, *pair) for pair in zip(x, alphas, strict=True)]),
-            "plain vmap": jax.vmap(one, (None, 0, 0))}
+                [one(variables, *pair) for pair in zip(x, alphas, strict=True)])}
 
 
 def of_layer():

@@ -100,19 +100,21 @@ def main(_):
         print("The start is measured through /proc, which only Linux has.")
         return
     command_line.keep_memory()
-    begun, shares = [], []
+    configs = [module.get_config() for module in (sr_tunable, denoise_tunable)]
+    table(["train.py", "seconds to the first step", "processor seconds", "peak memory, GiB"], starts(configs))
+    print()
+    shares = ((config.name, *(f"{100 * share:.1f} %" for share in share_of_input(config))) for config in configs)
+    table(["input, share of a step", "waited for", "saved by one batch again and again"], shares)
+
+
+def starts(configs):
+    """The rows of the table of starts, as they are measured."""
     with tempfile.TemporaryDirectory() as folder:
-        for module in (sr_tunable, denoise_tunable):
-            config = module.get_config()
+        for config in configs:
             for number, kind in enumerate(("no cache", "cache, empty", "cache, filled")):
                 cache = Path(folder, f"{config.name}-programs") if number else None
                 first, processor, memory = start(config.name, Path(folder, f"{config.name}-{number}"), cache)
-                begun.append([f"{config.name}, {kind}", f"{first:.1f}", f"{processor:.1f}", f"{memory:.2f}"])
-            waiting, saved = share_of_input(config)
-            shares.append([config.name, f"{100 * waiting:.1f} %", f"{100 * saved:.1f} %"])
-    table(["train.py", "seconds to the first step", "processor seconds", "peak memory, GiB"], begun)
-    print()
-    table(["input, share of a step", "waited for", "saved by one batch again and again"], shares)
+                yield f"{config.name}, {kind}", f"{first:.1f}", f"{processor:.1f}", f"{memory:.2f}"
 
 
 if __name__ == "__main__":

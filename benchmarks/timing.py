@@ -1,4 +1,6 @@
 """How the benchmarks time and print: everything in turns within one run, medians, tables in Markdown."""
+import itertools
+import os
 import statistics
 import time
 
@@ -6,28 +8,35 @@ import jax
 import jax.numpy as jnp
 import optax
 
+FEWEST = 3   # rounds for a median
 
-def in_turns(functions, rounds, *, seconds=None, clock=time.perf_counter):
+
+def in_turns(functions, rounds, *, seconds=None, clock=None):
     """Median seconds of each function over rounds in which they take turns; each must wait for its own result.
 
     Args:
-      rounds: how many. seconds: fewer rounds, but three, where all would take longer than this.
-      clock: time.process_time for calls of a single thread, which other work on the machine then hardly changes.
+      rounds: how many. seconds: after these no further round, once there were three.
+      clock: by default time.perf_counter, or on a CPU of which this process has one core (taskset -c 0 before the
+        command) time.process_time, which other work on the machine hardly changes.
     """
+    single = jax.default_backend() == "cpu" and cores() == 1
+    clock = clock or (time.process_time if single else time.perf_counter)
     for function in functions.values():
         function()   # compiles
-    if seconds is not None:
-        begin = time.perf_counter()
-        for function in functions.values():
-            function()
-        rounds = max(3, min(rounds, int(seconds / (time.perf_counter() - begin))))
-    taken = {name: [] for name in functions}
-    for _ in range(rounds):   # in turns, so that whatever else the machine does meets all alike
+    taken, enough = {name: [] for name in functions}, time.perf_counter() + (seconds or 0)
+    for done in range(rounds):   # in turns, so that whatever else the machine does meets all alike
+        if seconds is not None and done >= FEWEST and time.perf_counter() > enough:
+            break
         for name, function in functions.items():
             begin = clock()
             function()
             taken[name].append(clock() - begin)
     return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def cores():
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def waiting(function, *given):
@@ -56,6 +65,6 @@ def compiled(function, *given):
 
 
 def table(titles, rows):
-    """Prints a table in Markdown; the first column is text, the others are numbers."""
-    lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
-    print("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines), flush=True)
+    """Prints a table in Markdown, a row as soon as it is there; the first column is text, the others are numbers."""
+    for line in itertools.chain([titles, ["---", *["---:"] * (len(titles) - 1)]], rows):
+        print(f"| {' | '.join(map(str, line))} |", flush=True)

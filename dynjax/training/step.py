@@ -73,7 +73,8 @@ def value_and_gradients(phase, state, example, keys, alphas, constants):
         variables = join(state.rest, params, phase.trains)
         mutable = [name for name in variables if name != "params"]
         outputs, changes = [], []
-        # Unrolled on purpose: inside a compiled loop kernel gradients are tens of times slower on CPUs.
+        # Unrolled on purpose: inside a compiled loop the kernel gradients of strided, transposed and strangers'
+        # convolutions are tens of times slower on CPUs.
         for start in range(0, alphas.shape[0], size):
             group = slice(start, start + size)
             with dropout_by_image(keys[group]):
