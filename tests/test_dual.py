@@ -117,7 +117,7 @@ def convolutions(jaxpr, inside=False):
     """(how many outside of branches, how many inside)."""
     found = np.zeros(2, int)
     for equation in jaxpr.eqns:
-        found[int(inside)] += equation.primitive.name == "conv_general_dilated"
+        found[int(inside)] += equation.primitive.name in ("conv_general_dilated", "conv_with_fast_gradient")
         branch = inside or equation.primitive.name == "cond"
         for value in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda v: hasattr(v, "eqns")):
             value = getattr(value, "jaxpr", value)
@@ -131,10 +131,12 @@ def test_one_alpha_costs_one_side_and_gradients_have_no_branch(dual):
     # Collections are mutable as in training, so that the main network is not run beside it for an exact zero.
     run = lambda tree, alpha: net.apply(tree, x, alpha, mutable=["batch_stats"])[0]
     np.testing.assert_array_equal(convolutions(jax.make_jaxpr(run)(tree, 0.5).jaxpr), [2, 2 * 2 * 2])
-    gradient = jax.make_jaxpr(jax.grad(lambda tree, alpha: run(tree, alpha).sum()))(tree, 0.5)
-    outside, inside = convolutions(gradient.jaxpr)
+    # In the program, for this kind of device: how a gradient is found depends on that, which is no branch of it.
+    program = jax.jit(jax.grad(lambda tree, alpha: run(tree, alpha).sum())).lower(tree, 0.5)
     # Six layers forward, six kernel gradients, five by the activations; the first layer's input is not differentiated.
-    assert inside == 0 and outside == 6 + 6 + 5
+    # Equal ones may be one function, called twice.
+    assert 6 + 6 < program.as_text().count("stablehlo.convolution") <= 6 + 6 + 5
+    assert " conditional(" not in program.compile().as_text()
 
 
 @pytest.mark.parametrize(("alpha", "trained", "other"), [(0.8, "higher", "lower"), (-0.8, "lower", "higher")])

@@ -239,7 +239,7 @@ def test_vmap_over_alpha_is_a_loop_and_computes_the_start_once(toy):
     sweep = jax.vmap(lambda alpha: net.apply(tree, x, alpha))
     np.testing.assert_allclose(sweep(alphas), [net.apply(tree, x, alpha) for alpha in alphas], atol=1e-5)
     batches = [eqn.outvars[0].aval.shape for eqn in jax.make_jaxpr(sweep)(alphas).eqns
-               if eqn.primitive.name == "conv_general_dilated"]
+               if eqn.primitive.name in ("conv_general_dilated", "conv_with_fast_gradient")]
     # Two of the main network and three of the block at batch 2, one of the main network for three alphas.
     assert [int(np.prod(shape)) // (8 * 9) for shape in batches] == [2 * 4] * 5 + [3 * 2 * 3]
 
