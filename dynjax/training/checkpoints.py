@@ -46,7 +46,8 @@ class Checkpoints:
                 _checkpointer().save(unfinished.absolute(), _as_dict(state), force=True)
             manifest = {"step": step, "files": _checksums(unfinished)}
             write_atomically(unfinished / CHECKSUMS, _manifest_bytes(manifest))
-            _to_disk(unfinished)
+            for path in (*unfinished.rglob("*"), unfinished):
+                _to_disk(path)
             shutil.rmtree(self._path(step), ignore_errors=True)
             unfinished.rename(self._path(step))
             _to_disk(self.folder)
@@ -186,14 +187,13 @@ def _checksums(folder):
     return sums
 
 
-def _to_disk(folder):
-    """Waits until the files of a folder, and their names, would survive a power cut."""
-    for path in [*folder.rglob("*"), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _to_disk(path):
+    """Waits until a file's content, or the names in a folder, would survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _reason(error):
