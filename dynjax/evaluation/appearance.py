@@ -71,7 +71,7 @@ def measure_appearance(model, variables, task, images, line, *, seed=0, progress
         return [{"image": name, "blocks": walk, f"{ALPHA}{ALL}": alpha, **_look(start, output, bands)}
                 for (walk, alpha), output in zip(places, outputs, strict=True)], np.concatenate(outputs)
 
-    pictures = examples_of(task, images, seed, [], reasons)
+    pictures = examples_of(task.evaluation_example, images, seed, [], reasons)
     with contextlib.closing(over_devices(of_picture, pictures, variables)) as results:
         for found in measuring_bar(results, progress, of=images):
             if found is not None:

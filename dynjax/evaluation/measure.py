@@ -2,7 +2,6 @@
 import contextlib
 import dataclasses
 import functools
-import logging
 import math
 import operator
 import sys
@@ -13,13 +12,12 @@ import numpy as np
 
 from dynjax.evaluation.columns import ALPHA, METHOD, alpha_names, in_words, metrics_of, point_text
 from dynjax.evaluation.devices import over_devices
+from dynjax.evaluation.examples import examples_of
 from dynjax.evaluation.quality import check_metrics, check_statistics, quality
 from dynjax.evaluation.sizes import EXACT_SIZES, FewSizes
 from dynjax.metrics import psnr
 from dynjax.networks.inputs import needed_besides
 from dynjax.tunable import grid
-
-log = logging.getLogger("dynjax.evaluation")
 
 
 @dataclasses.dataclass
@@ -148,19 +146,15 @@ class _View:
 def _views(task, images, seed, sizes, keep, found, reasons):
     """The views of every picture, one list a picture in their order, empty where the task cannot use it; notes in
     `found` which are left out or padded, and why in `reasons`."""
+    # A picture is used at every level or at none.
+    at_all_levels = lambda image, key: [(level, variant, variant.evaluation_example(image, key))
+                                        for level, variant in task.variants().items()]
     used = 0
-    for index, (name, image) in enumerate(images):
-        key = jax.random.fold_in(jax.random.key(seed), index)
-        try:   # a picture is used at every level or at none
-            examples = [(level, variant, variant.evaluation_example(image, key))
-                        for level, variant in task.variants().items()]
-        except ValueError as error:
-            log.warning("left out %s: %s", name, error)
-            found.left_out.append(name)
-            reasons.append(str(error))
+    for picture in examples_of(at_all_levels, images, seed, found.left_out, reasons):
+        if picture is None:
             yield []
             continue
-        views = []
+        (name, examples), views = picture, []
         for level, variant, example in examples:
             image_in = np.asarray(example["input"], np.float32)
             fitted = sizes.fit(image_in)

@@ -137,7 +137,7 @@ def measure_objectives(model, variables, task, objectives, images, alphas, *, pr
     values = {"curve": [], "grid": [], "others": []}
     shared = {"variables": variables, "constants": constants,
               "fixed": {name: weights for name, (_, weights) in comparisons.fixed.items()}}
-    pictures = examples_of(task, images, seed, left_out, reasons)
+    pictures = examples_of(task.evaluation_example, images, seed, left_out, reasons)
     with contextlib.closing(over_devices(of_picture, pictures, shared)) as results:
         for result in measuring_bar(results, progress, of=images):
             if result is not None:
