@@ -1,59 +1,38 @@
 """Several processes train one run: as one process would, ending together, with a sentence when one is lost."""
-import contextlib
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
-from pathlib import Path
 
 import jax
 import numpy as np
+import programs
 import pytest
+from programs import ROOT, ends, wait_until
 
 import dynjax
 from dynjax.training import watch
 
-ROOT = Path(__file__).resolve().parent.parent
-LIMIT = 300   # seconds for anything to happen
 CONFIG = (f"{ROOT}/configs/sr_tunable.py:smoke", "--config.network.features=4", "--config.network.blocks=1",
           "--config.optimizer.name=sgd", "--config.optimizer.learning_rate=0.1")
 
 
-def start(folder, programs, *flags, devices):
+def start(folder, cache, *flags, devices):
     """train.py in a folder of its own, where it would leave runs/."""
     folder.mkdir(exist_ok=True)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu",
-                   "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-                   "JAX_COMPILATION_CACHE_DIR": str(programs), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
-    command = [sys.executable, str(ROOT / "train.py"), "--config", *CONFIG, *flags]
-    return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT)
+    return programs.start("--config", *CONFIG, *flags, cache=cache, cwd=folder, devices=devices)
 
 
-def start_two(folder, programs, *flags):
+def start_two(folder, cache, *flags):
     """Two processes of two devices, in the folders 0 and 1."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    return [start(folder / str(index), programs, *flags, "--multihost", f"--coordinator=127.0.0.1:{port}",
+    return [start(folder / str(index), cache, *flags, "--multihost", f"--coordinator=127.0.0.1:{port}",
                   "--processes=2", f"--process={index}", devices=2) for index in range(2)]
 
 
-def ends(program):
-    """(exit status, what it said) of a program, which must end."""
-    said, _ = program.communicate(timeout=LIMIT)
-    return program.returncode, said
-
-
-def wait_until_trained(folder, steps, programs):
-    log, deadline = folder / "0/runs/sr_tunable-smoke/log.csv", time.monotonic() + LIMIT
-    while not (log.exists() and len(log.read_text().splitlines()) > steps):
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            programs[0].wait(timeout=0.1)
-        for program in programs:
-            assert program.poll() is None and time.monotonic() < deadline, program.communicate()[0]
+def wait_until_trained(folder, steps, two):
+    log = folder / "0/runs/sr_tunable-smoke/log.csv"
+    wait_until(lambda: log.exists() and len(log.read_text().splitlines()) > steps, *two)
 
 
 def parameters(folder):

@@ -1,22 +1,18 @@
 """A run that is killed again and again ends as one that never was: train.py as a program, every task."""
 import contextlib
-import os
 import random
 import signal
 import subprocess
-import sys
-import time
-from pathlib import Path
 
 import jax
 import numpy as np
 import orbax.checkpoint
+import programs
 import pytest
+from programs import ROOT, ends, wait_until
 
 import dynjax
 
-ROOT = Path(__file__).resolve().parent.parent
-LIMIT = 900   # seconds for anything to happen
 # config: what makes its smoke preset long enough to be killed. Between them two phases, critics, batch statistics,
 # averaged weights and accumulated gradients.
 RUNS = {
@@ -31,30 +27,16 @@ RUNS = {
 KILLS = {"sr_tunable": 20}
 
 
-def start(name, workdir, programs, **options):
+def start(name, workdir, cache):
     """train.py on the smoke preset, with a checkpoint at every step, as a user starts it."""
-    command = [sys.executable, str(ROOT / "train.py"), "--config", f"{ROOT}/configs/{name}.py:smoke", *RUNS[name],
-               "--config.checkpoint_every=1", "--config.preview_every=0", f"--workdir={workdir}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu",
-                   "JAX_COMPILATION_CACHE_DIR": str(programs), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
-    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            **options)
+    return programs.start("--config", f"{ROOT}/configs/{name}.py:smoke", *RUNS[name], "--config.checkpoint_every=1",
+                          "--config.preview_every=0", f"--workdir={workdir}", cache=cache)
 
 
 def finish(program):
-    """What the program says, once it has ended well."""
-    said, _ = program.communicate(timeout=LIMIT)
-    assert program.returncode == 0, said
-    return said
-
-
-def wait_until(happened, program, *, every=0.1):
-    """Waits for what a running program does, looking every so many seconds; it must not end before."""
-    deadline = time.monotonic() + LIMIT
-    while not happened():
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            program.wait(timeout=every)
-        assert program.poll() is None and time.monotonic() < deadline, program.communicate()[0]
+    """Waits for a program, which must end well."""
+    status, said = ends(program)
+    assert status == 0, said
 
 
 def names(workdir):
@@ -84,18 +66,18 @@ def assert_same_model(ours, uninterrupted):
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory):
+def cache(tmp_path_factory):
     """Where the runs of this file keep their compiled programs, so that all but the first start quickly."""
     return tmp_path_factory.mktemp("programs")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
-def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(name, tmp_path, programs):
-    finish(start(name, tmp_path / "whole", programs))
+def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(name, tmp_path, cache):
+    finish(start(name, tmp_path / "whole", cache))
     killed, moments = tmp_path / "killed", random.Random(name)
     for kill in range(KILLS.get(name, 3)):
-        program, before = start(name, killed, programs), newest(killed)
+        program, before = start(name, killed, cache), newest(killed)
         # Each start gets a step further; then at any moment, every third time in the middle of a save.
         wait_until(lambda before=before: newest(killed) > before, program)
         if kill % 3 == 2:
@@ -106,7 +88,7 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(name, tmp_p
         assert program.poll() is None, f"finished before kill {kill}: {program.communicate()[0]}"
         program.kill()
         program.communicate()
-    finish(start(name, killed, programs))
+    finish(start(name, killed, cache))
     assert_same_model(killed, tmp_path / "whole")
     ours, uninterrupted = arrays(killed), arrays(tmp_path / "whole")
     assert ours.keys() == uninterrupted.keys() and len(ours) > 10
@@ -119,23 +101,23 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(name, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_by_a_signal_it_ends_as_if_nothing_had_happened(number, tmp_path, programs):
-    finish(start("denoise_tunable", tmp_path / "whole", programs))
+def test_stopped_by_a_signal_it_ends_as_if_nothing_had_happened(number, tmp_path, cache):
+    finish(start("denoise_tunable", tmp_path / "whole", cache))
     stopped = tmp_path / "stopped"
-    program = start("denoise_tunable", stopped, programs)
+    program = start("denoise_tunable", stopped, cache)
     wait_until(lambda: newest(stopped) > 3, program)
     program.send_signal(number)
-    said, _ = program.communicate(timeout=LIMIT)
-    assert program.returncode == 128 + number and "The same command goes on" in said
-    finish(start("denoise_tunable", stopped, programs))
+    status, said = ends(program)
+    assert status == 128 + number and "The same command goes on" in said
+    finish(start("denoise_tunable", stopped, cache))
     assert_same_model(stopped, tmp_path / "whole")
 
 
 @pytest.mark.slow
-def test_a_second_run_in_the_same_folder_is_refused(tmp_path, programs):
-    first = start("denoise_tunable", tmp_path, programs)
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path, cache):
+    first = start("denoise_tunable", tmp_path, cache)
     wait_until(lambda: (tmp_path / "config.json").exists(), first)
-    second = start("denoise_tunable", tmp_path, programs)
-    said, _ = second.communicate(timeout=LIMIT)
-    assert second.returncode == 1 and "another run is training in" in said.splitlines()[-1]
+    second = start("denoise_tunable", tmp_path, cache)
+    status, said = ends(second)
+    assert status == 1 and "another run is training in" in said.splitlines()[-1]
     finish(first)

@@ -1,0 +1,40 @@
+"""train.py as a program that a test watches, stops and starts again."""
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT = 900   # seconds for anything to happen
+
+
+def start(*arguments, cache, cwd=None, devices=None):
+    """train.py with its output in one stream.
+
+    Args:
+      cache: folder for compiled programs, so that all starts but the first are quick. devices: virtual ones.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu",
+                   "JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    if devices is not None:
+        environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
+    return subprocess.Popen([sys.executable, str(ROOT / "train.py"), *arguments], cwd=cwd, env=environment, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def ends(program):
+    """(exit status, what it said) of a program, which must end."""
+    said, _ = program.communicate(timeout=LIMIT)
+    return program.returncode, said
+
+
+def wait_until(happened, *programs, every=0.1):
+    """Waits for what running programs do, looking every so many seconds; none of them may end before."""
+    deadline = time.monotonic() + LIMIT
+    while not happened():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            programs[0].wait(timeout=every)
+        for program in programs:
+            assert program.poll() is None and time.monotonic() < deadline, program.communicate()[0]
