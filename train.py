@@ -25,7 +25,7 @@ def main():
     who = (COORDINATOR.value, PROCESSES.value, PROCESS.value)
     if not MULTIHOST.value and who != (None, None, None):
         raise ValueError("--coordinator, --processes and --process are for --multihost, which is missing; add it.")
-    with hosts.joined(*who) if MULTIHOST.value else contextlib.nullcontext():
+    with hosts.joined(CONFIG.value, *who) if MULTIHOST.value else contextlib.nullcontext():
         return train(CONFIG.value, WORKDIR.value)
 
 

@@ -1,4 +1,4 @@
-"""train.py as a program that a test watches, stops and starts again."""
+"""Programs, train.py above all, that a test watches, stops and starts again."""
 import contextlib
 import os
 import subprocess
@@ -10,8 +10,13 @@ ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 900   # seconds for anything to happen
 
 
-def start(*arguments, cache, cwd=None, devices=None):
-    """train.py with its output in one stream.
+def start(*arguments, **where):
+    """train.py with its arguments; see `run`."""
+    return run(str(ROOT / "train.py"), *arguments, **where)
+
+
+def run(*arguments, cache, cwd=None, devices=None):
+    """A Python program with its output in one stream.
 
     Args:
       cache: folder for compiled programs, so that all starts but the first are quick. devices: virtual ones.
@@ -20,7 +25,7 @@ def start(*arguments, cache, cwd=None, devices=None):
                    "JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     if devices is not None:
         environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
-    return subprocess.Popen([sys.executable, str(ROOT / "train.py"), *arguments], cwd=cwd, env=environment, text=True,
+    return subprocess.Popen([sys.executable, *arguments], cwd=cwd, env=environment, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

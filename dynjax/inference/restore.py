@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.files import check_target, read_deep_picture, write_deep_picture
+from dynjax.files.messages import first_line
 from dynjax.image.resize import resize_bicubic
 from dynjax.image.tiles import reach, tiled
 from dynjax.models.plain import plain_network
@@ -106,7 +107,7 @@ def _channels_and_scale(run):
         try:
             shape = jax.eval_shape(run, jax.ShapeDtypeStruct((1, PROBE, PROBE, channels), jnp.float32)).shape
         except Exception as error:   # what a network does with channels it has no weights for is its own affair
-            reasons.append(str(error).splitlines()[0])
+            reasons.append(first_line(error))
             continue
         if len(shape) == 4 and shape[-1] == channels and shape[1] == shape[2] and shape[1] % PROBE == 0:
             return channels, shape[1] // PROBE

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from dynjax.files import write_atomically
+from dynjax.files.messages import first_line
 
 _LOG = logging.getLogger(__name__)
 CHECKSUMS, UNFINISHED = "checksums.json", ".saving"
@@ -201,4 +202,4 @@ def _reason(error):
     full = os.strerror(errno.ENOSPC)
     if full in str(error):   # at the end of a long line of the storage library's
         return full
-    return getattr(error, "strerror", None) or next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return first_line(error)

@@ -12,6 +12,7 @@ import numpy as np
 from dynjax import evaluation, models
 from dynjax.data import evaluation_images, training_batches
 from dynjax.data.views import centre_crop
+from dynjax.files.messages import first_line
 from dynjax.training import hosts, watch
 from dynjax.training import workdir as workdirs
 from dynjax.training.build import build
@@ -41,15 +42,20 @@ def train(config, workdir=None):
     sources = [experiment.training_source(index) for index in range(len(experiment.phases))]
     for settings in experiment.settings:
         check_shares(settings.batch_size, jax.device_count())
+    hosts.check_pictures([len(source) for source in sources])
     with contextlib.ExitStack() as stack:
         hosts.first_does(lambda: stack.enter_context(workdirs.taken(workdir)))
         hosts.first_does(lambda: workdirs.record(workdir, config))
         try:
             return _Run(experiment, workdir, sources).finish()
         except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" in str(error):
+                raise ValueError(f"a device has too little memory for a step of this config: {first_line(error)} Make "
+                                 "--config.batch_size or the patches smaller; --plan tells what a step "
+                                 "takes.") from error
             if not hosts.several():
                 raise
-            raise ValueError(watch.ENDED) from error
+            raise ValueError(f"{watch.ENDED} ({first_line(error)})") from error
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise

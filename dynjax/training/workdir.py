@@ -46,16 +46,17 @@ def record(workdir, config):
       ValueError: the folder belongs to a run with another config (the differences are listed), or cannot be written.
     """
     path = Path(workdir) / "config.json"
-    given = json.loads(config.to_json_best_effort())
+    given = as_json(config)
     if path.exists() and Checkpoints(path.parent / "checkpoints").steps():
         try:
             recorded = json.loads(path.read_text())
         except ValueError:
             raise ValueError(f"{path} cannot be read as JSON; it should hold the config of this run. Restore it, or "
                              "give another --workdir.") from None
-        differences = _differences(recorded, given, FREE + _last_phase(given))
-        if differences:
-            raise ValueError(f"{workdir} belongs to a run with another config: " + "; ".join(differences) + ". Give "
+        free = FREE + _last_phase(given)
+        found = differences(given, recorded, lambda key: any(f"{key}.".startswith(f"{name}.") for name in free))
+        if found:
+            raise ValueError(f"{workdir} belongs to a run with another config: " + "; ".join(found) + ". Give "
                              "another --workdir, or the recorded values to go on with that run.")
     try:
         write_atomically(path, json.dumps(given, indent=1).encode())
@@ -74,11 +75,18 @@ def _last_phase(given):
     return tuple(f"phases.{name}.steps" for name in names[-1:])
 
 
-def _differences(recorded, given, free):
-    old, new = _flat(recorded), _flat(given)
-    may_change = lambda key: any(key == name or key.startswith(name + ".") for name in free)
-    return [f"{key} is {new.get(key, 'absent')!r} here, {old.get(key, 'absent')!r} there"
-            for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key) and not may_change(key)]
+def as_json(config):
+    """A config as plain JSON data."""
+    return json.loads(config.to_json_best_effort())
+
+
+def differences(one, other, may_differ, *, names=("here", "there")):
+    """How two trees of JSON data differ, a phrase for each entry whose dotted name `may_differ` does not allow."""
+    one, other = _flat(one), _flat(other)
+    value = lambda tree, key: repr(tree[key]) if key in tree else "absent"
+    different = [key for key in sorted(one.keys() | other.keys()) if value(one, key) != value(other, key)]
+    return [f"{key} is {value(one, key)} {names[0]}, {value(other, key)} {names[1]}"
+            for key in different if not may_differ(key)]
 
 
 def _flat(tree, prefix=""):
