@@ -43,8 +43,8 @@ def run(main):
             return main()
         except (ValueError, OSError) as error:
             _exit(error, 1)
-        except KeyboardInterrupt:
-            _exit(ValueError("interrupted before there was anything to save."), 130)
+        except KeyboardInterrupt as error:
+            _exit(ValueError(str(error) or "interrupted before there was anything to save."), 130)
 
     app.run(guarded, flags_parser=parse)
 

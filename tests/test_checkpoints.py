@@ -33,12 +33,13 @@ def test_the_newest_comes_back_as_it_was(checkpoints):
 
 
 def test_a_flipped_byte_in_any_file_is_noticed(checkpoints):
+    # Every byte of the list of checksums, where a change may leave it readable; both ends and the middle of the others.
+    places = lambda name, size: range(size) if name == "checksums.json" else {0, size // 2, size - 1}
     files = sorted(path for path in (checkpoints.folder / "3").rglob("*") if path.is_file() and path.stat().st_size)
     assert len(files) > 3
     for path in files:
         original = path.read_bytes()
-        # Every byte of the list of checksums, where a change may leave it readable; both ends of the others.
-        for place in range(len(original)) if path.name == "checksums.json" else (0, len(original) - 1):
+        for place in places(path.name, len(original)):
             path.write_bytes(original[:place] + bytes([original[place] ^ 1]) + original[place + 1:])
             assert checkpoints._problem(3), (path.name, place)
         path.write_bytes(original)
@@ -53,7 +54,14 @@ def half_saved(folder):
     shutil.move(folder, folder.with_name("3.saving.orbax-checkpoint-tmp"))
 
 
+def a_folder_in_place_of_a_file(folder):
+    path = largest_file(folder)
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGE = {
+    "unreadable": a_folder_in_place_of_a_file,
     "truncated": lambda folder: largest_file(folder).write_bytes(b""),
     "a file missing": lambda folder: largest_file(folder).unlink(),
     "without checksums": lambda folder: (folder / "checksums.json").unlink(),
@@ -76,6 +84,7 @@ def test_damage_is_named_and_the_one_before_is_used(checkpoints, caplog, damage)
 def test_where_all_are_damaged_nothing_is_touched(checkpoints):
     for step in checkpoints.steps():
         largest_file(checkpoints.folder / str(step)).write_bytes(b"")
+    (checkpoints.folder / "4.saving").mkdir()
     before = sorted(checkpoints.folder.rglob("*"))
     for _ in range(2):   # a second start refuses too
         with pytest.raises(ValueError, match=r"every checkpoint in .* is damaged \(in 3 .*; in 2 "):
@@ -97,7 +106,7 @@ def test_a_save_that_fails_is_told_and_leaves_the_others(checkpoints, monkeypatc
         raise ValueError("RESOURCE_EXHAUSTED: Failed to write 9 bytes: No space left on device [os_error_code='28']")
 
     monkeypatch.setattr("orbax.checkpoint.Checkpointer.save", full)
-    with pytest.raises(ValueError, match=r"step 4 cannot be written .*\(No space left on device\); that of step 3 is"):
+    with pytest.raises(ValueError, match=r"step 4 cannot be written .*\(No space left on device\); those before it"):
         checkpoints.save(4, state_at(4))
     assert {path.name for path in checkpoints.folder.iterdir()} == {"2", "3"}
     assert checkpoints.restore(state_at)[0] == 3
@@ -120,3 +129,34 @@ def test_a_disk_without_room_is_refused(checkpoints, monkeypatch):
 
 def test_no_checkpoint_at_all(tmp_path):
     assert Checkpoints(tmp_path / "none").restore(state_at) is None
+
+
+def test_a_folder_that_cannot_be_read_does_not_count_as_empty(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"the checkpoints of this run cannot be read: .*Not a directory"):
+        Checkpoints(tmp_path / "file").steps()
+
+
+def test_other_names_are_left_alone_and_named(checkpoints, caplog):
+    others = {"007", "05", "²", "notes.txt"}
+    for name in others:
+        (checkpoints.folder / name).mkdir()
+    assert checkpoints.steps() == [2, 3] and checkpoints.restore(state_at)[0] == 3
+    assert all(f"{name} is no checkpoint's name" in caplog.text for name in others)
+    assert {path.name for path in checkpoints.folder.iterdir()} == others | {"2", "3"}
+
+
+def test_a_removal_that_was_cut_off_leaves_no_half_checkpoint(checkpoints, monkeypatch, caplog):
+    with monkeypatch.context() as cut:
+        cut.setattr(shutil, "rmtree", lambda *_, **__: None)
+        checkpoints.save(4, state_at(4))
+    assert {path.name for path in checkpoints.folder.iterdir()} == {"2.removed", "3", "4"}
+    assert checkpoints.restore(state_at)[0] == 4 and not caplog.text
+    assert {path.name for path in checkpoints.folder.iterdir()} == {"3", "4"}
+
+
+def test_of_a_link_only_the_link_is_removed(checkpoints, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (checkpoints.folder / "5.saving").symlink_to(tmp_path / "elsewhere")
+    checkpoints.restore(state_at)
+    assert (tmp_path / "elsewhere").exists() and not (checkpoints.folder / "5.saving").is_symlink()

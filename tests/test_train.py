@@ -337,9 +337,21 @@ def test_init_from_refuses_another_order_of_alpha(config, finished, tmp_path):
         train(config, tmp_path / "fine")
 
 
-def test_a_cut_last_line_of_the_log_is_dropped(config, finished):
-    with (finished / "log.csv").open("a") as file:
-        file.write("ab")
+def test_where_every_checkpoint_is_damaged_nothing_is_touched(config, finished):
+    for folder in (finished / "checkpoints").iterdir():
+        (folder / "checksums.json").unlink()
+    before = (finished / "config.json").read_bytes()
     config.steps = 5
-    assert train(config, finished) == 0
-    assert [row["step"] for row in rows_of(finished)] == ["1", "2", "3", "4", "5"]
+    with pytest.raises(ValueError, match=r"every checkpoint in .* is damaged"):
+        train(config, finished)
+    assert (finished / "config.json").read_bytes() == before
+
+
+def test_an_interrupted_run_says_what_it_has(config, finished, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dynjax.training.loop.check_finite", interrupt)
+    config.steps = 5
+    with pytest.raises(KeyboardInterrupt, match="the last checkpoint is of step 4, from which the same"):
+        train(config, finished)

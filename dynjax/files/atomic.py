@@ -1,4 +1,6 @@
 """Writing a file in one step: it is there completely or not at all."""
+import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -16,9 +18,23 @@ def write_atomically(path, data):
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
+        to_disk(path.parent)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(FileNotFoundError):   # it has its name already
+            os.unlink(temporary)
         raise
+
+
+def to_disk(path):
+    """Waits until a file's content, or the names in a folder, would survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):   # some network file systems have it for no folder
+            raise
+    finally:
+        os.close(handle)
 
 
 def _umask():

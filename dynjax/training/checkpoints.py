@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import flax.serialization
 import jax
 import numpy as np
 
-from dynjax.files import write_atomically
+from dynjax.files import to_disk, write_atomically
 from dynjax.files.messages import first_line
 
 _LOG = logging.getLogger(__name__)
-CHECKSUMS, UNFINISHED = "checksums.json", ".saving"
+# In a checkpoint, and what is appended to its name while it is not one yet, no longer one, or damaged.
+CHECKSUMS, UNFINISHED, REMOVED, DAMAGED = "checksums.json", ".saving", ".removed", ".damaged"
+_STEP = re.compile("0|[1-9][0-9]*")
 
 
 class Checkpoints:
@@ -31,8 +34,12 @@ class Checkpoints:
         self.folder, self.keep = Path(folder), keep
 
     def steps(self):
-        """Steps that have a checkpoint, whole or damaged, oldest first."""
-        return sorted(int(path.name) for path in self.folder.glob("*") if path.name.isdigit())
+        """Steps that have a checkpoint, whole or damaged, oldest first.
+
+        Raises:
+          ValueError: the folder cannot be read.
+        """
+        return sorted(int(name) for name in self._names() if _STEP.fullmatch(name))
 
     def save(self, step, state):
         """Stores a state (numpy arrays) under its step; complete and on the disk when this returns.
@@ -41,25 +48,25 @@ class Checkpoints:
           ValueError: it cannot be written, as when the disk is full; those before it are untouched.
         """
         unfinished = self.folder / f"{step}{UNFINISHED}"
-        self.folder.mkdir(parents=True, exist_ok=True)
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             with _quiet():
                 _checkpointer().save(unfinished.absolute(), _as_dict(state), force=True)
             manifest = {"step": step, "files": _checksums(unfinished)}
             write_atomically(unfinished / CHECKSUMS, _manifest_bytes(manifest))
             for path in (*unfinished.rglob("*"), unfinished):
-                _to_disk(path)
-            shutil.rmtree(self._path(step), ignore_errors=True)
+                to_disk(path)
+            self._remove(step)
             unfinished.rename(self._path(step))
-            _to_disk(self.folder)
+            to_disk(self.folder)
         except Exception as error:   # of orbax too, which raises what its storage library does
-            self.remove_unfinished()
-            whole = [earlier for earlier in self.steps() if earlier != step]
-            kept = f"that of step {whole[-1]} is whole" if whole else "there is none before it"
+            with contextlib.suppress(ValueError):
+                self._remove_left()
             raise ValueError(f"the checkpoint of step {step} cannot be written to {self.folder} ({_reason(error)}); "
-                             f"{kept}. Make room there, and the same command goes on from it.") from error
+                             "those before it are untouched. Put that right, as by making room, and the same command "
+                             "goes on from the last one.") from error
         for old in self.steps()[:-self.keep]:
-            shutil.rmtree(self._path(old), ignore_errors=True)
+            self._remove(old)
 
     def check_room(self, state, variables):
         """Refuses a disk without room for the checkpoints to come, and the model of `variables` beside them.
@@ -80,14 +87,12 @@ class Checkpoints:
     def restore(self, target_at):
         """The newest undamaged state as (step, state like `target_at(step)`), or None where there is none at all.
 
-        What a cut-off save left is removed; a damaged checkpoint is moved aside, as *.damaged. Both are named in
-        warnings.
+        What a cut-off save left is removed, a damaged checkpoint is moved aside, as *.damaged, anything else is left
+        alone; each is named in a warning.
 
         Raises:
           ValueError: checkpoints exist but every one is damaged (all stay as they are), or is of another state.
         """
-        for name in self.remove_unfinished():
-            _LOG.warning("%s was never finished, its run ended while saving; removed", name)
         steps, damaged = self.steps(), {}
         for step in reversed(steps):
             problem = self._problem(step)
@@ -96,10 +101,12 @@ class Checkpoints:
             damaged[step] = problem
         else:
             if not steps:
+                self._tidy()
                 return None
             found = "; ".join(f"in {step} {problem}" for step, problem in damaged.items())
             raise ValueError(f"every checkpoint in {self.folder} is damaged ({found}); wanted one that is whole. "
                              "Restore the folder from a copy, or give another --workdir to start anew.")
+        self._tidy()
         for newer, problem in damaged.items():
             _LOG.warning("checkpoint %d is damaged (%s); moved to %s, using that of step %d", newer, problem,
                          self._set_aside(newer), step)
@@ -113,13 +120,41 @@ class Checkpoints:
                              "--workdir.") from error
         return step, flax.serialization.from_state_dict(target, tree)
 
-    def remove_unfinished(self):
+    def _tidy(self):
+        for name in self._remove_left():
+            if not name.endswith(REMOVED):
+                _LOG.warning("%s was never finished, its run ended while saving; removed", name)
+        for name in self._names():
+            if not _STEP.fullmatch(name) and DAMAGED not in name:
+                _LOG.warning("%s is no checkpoint's name; left alone", self.folder / name)
+
+    def _remove_left(self):
         """Removes what cut-off saves left, orbax's temporary folders too; returns the names."""
-        left = sorted(path for path in self.folder.glob("*") if path.is_dir() and not path.name.isdigit()
-                      and (UNFINISHED in path.name or ".orbax-checkpoint-tmp" in path.name))
-        for path in left:
-            shutil.rmtree(path, ignore_errors=True)
-        return [path.name for path in left]
+        left = [name for name in self._names() if UNFINISHED in name or ".orbax-checkpoint-tmp" in name
+                or name.endswith(REMOVED)]
+        for name in left:
+            path = self.folder / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        return left
+
+    def _remove(self, step):
+        """Removes a checkpoint, if there is one, so that none is ever half there under its name."""
+        aside = self.folder / f"{step}{REMOVED}"
+        with contextlib.suppress(FileNotFoundError):
+            self._path(step).rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _names(self):
+        try:
+            return sorted(entry.name for entry in os.scandir(self.folder))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ValueError(f"the checkpoints of this run cannot be read: {self.folder}: {_reason(error)}. Make that "
+                             "a folder that can be read, or give another --workdir.") from None
 
     def _problem(self, step):
         """What is wrong with a checkpoint, in words; None where nothing is."""
@@ -133,15 +168,20 @@ class Checkpoints:
             wanted = dict(manifest["files"])
         except (OSError, ValueError, KeyError, TypeError):
             return f"{CHECKSUMS} cannot be read"
-        found = _checksums(path)
         for name, checksum in wanted.items():
-            if found.get(name) != checksum:
-                return f"{name} is {'missing' if name not in found else 'not what was written'}"
+            try:
+                found = _checksum(path / name)
+            except FileNotFoundError:
+                return f"{name} is missing"
+            except OSError as error:
+                return f"{name} cannot be read: {_reason(error)}"
+            if found != checksum:
+                return f"{name} is not what was written"
         return None
 
     def _set_aside(self, step):
-        taken = sum(path.name.startswith(f"{step}.damaged") for path in self.folder.iterdir())
-        aside = self.folder / f"{step}.damaged{f'-{taken + 1}' if taken else ''}"
+        taken = sum(name.startswith(f"{step}{DAMAGED}") for name in self._names())
+        aside = self.folder / f"{step}{DAMAGED}{f'-{taken + 1}' if taken else ''}"
         self._path(step).rename(aside)
         return aside.name
 
@@ -181,20 +221,13 @@ def _manifest_bytes(manifest):
 
 def _checksums(folder):
     """SHA-256 of every file below a folder but the list of checksums itself, by relative path."""
-    sums = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CHECKSUMS):
-        with path.open("rb") as file:
-            sums[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-    return sums
+    return {path.relative_to(folder).as_posix(): _checksum(path)
+            for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / CHECKSUMS}
 
 
-def _to_disk(path):
-    """Waits until a file's content, or the names in a folder, would survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _checksum(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _reason(error):

@@ -2,6 +2,7 @@
 import contextlib
 import csv
 import io
+import logging
 import sys
 import time
 from pathlib import Path
@@ -9,7 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from dynjax.files import write_atomically
+from dynjax.files.messages import first_line
 from dynjax.training.events import Events
+
+_LOG = logging.getLogger(__name__)
 
 
 class Log:
@@ -21,18 +25,30 @@ class Log:
     def __init__(self, workdir, columns, *, step):
         self.path, self.columns = Path(workdir) / "log.csv", ["step", *columns]
         self.pending = []
-        rows = []
-        if self.path.exists():
-            with self.path.open(newline="") as file:
-                # A row that a sudden end left unfinished is dropped, like those after the checkpoint.
-                rows = [row for row in csv.DictReader(file)
-                        if None not in row.values() and row["step"].isdigit() and int(row["step"]) <= step]
+        rows = [row for row in self._rows()
+                if None not in (*row, *row.values()) and row["step"].isdecimal() and int(row["step"]) <= step]
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, self.columns, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
         write_atomically(self.path, text.getvalue().encode())
         self.events = Events(Path(workdir) / "events", step=step)
+
+    def _rows(self):
+        """Those of the log that is there, but one that a sudden end left unfinished; a damaged log is moved aside."""
+        if not self.path.exists():
+            return []
+        try:
+            text = self.path.read_bytes().decode()
+            rows = csv.DictReader(io.StringIO(text[:text.rfind("\n") + 1], newline=""), strict=True)
+            if text and "step" not in (rows.fieldnames or ()):
+                raise ValueError("its first line does not name the columns")
+            return list(rows)
+        except (ValueError, csv.Error) as error:
+            aside = self.path.with_name(f"{self.path.name}.damaged")
+            _LOG.warning("%s is damaged (%s); moved to %s, a new one begins", self.path, first_line(error), aside.name)
+            self.path.replace(aside)
+            return []
 
     def add(self, values):
         """Takes the values of one step, {column: number}."""

@@ -45,7 +45,7 @@ def train(config, workdir=None):
     hosts.check_pictures([len(source) for source in sources])
     with contextlib.ExitStack() as stack:
         hosts.first_does(lambda: stack.enter_context(workdirs.taken(workdir)))
-        hosts.first_does(lambda: workdirs.record(workdir, config))
+        hosts.first_does(lambda: workdirs.check(workdir, config))
         try:
             return _Run(experiment, workdir, sources).finish()
         except jax.errors.JaxRuntimeError as error:
@@ -59,8 +59,14 @@ def train(config, workdir=None):
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise
-            raise ValueError(f"{workdir} can no longer be written ({error.strerror}). Make room there, and the same "
-                             "command goes on from the last checkpoint.") from error
+            raise ValueError(f"{error.filename or workdir} can no longer be written ({error.strerror}). Make room "
+                             "there, and the same command goes on from the last checkpoint.") from error
+        except KeyboardInterrupt:
+            saved = hosts.is_first() and Checkpoints(workdir / "checkpoints").steps()
+            if not saved:
+                raise
+            raise KeyboardInterrupt(f"interrupted; the last checkpoint is of step {saved[-1]}, from which the same "
+                                    "command goes on.") from None
 
 
 class _Run:
@@ -81,6 +87,7 @@ class _Run:
         self.index, self.last_saved = index_of(self.first), self.first if restored else None
         state = hosts.told_by_first(restored[1] if restored else self.state_of(self.index, variables))
         hosts.first_does(lambda: self.checkpoints.check_room(state, variables))
+        hosts.first_does(lambda: workdirs.record(workdir, self.config))
         self.state = replicate(state)
         self.preview_example = self.pace = None
         self.stopping, self.largest = False, hosts.Largest()

@@ -1,11 +1,13 @@
 """The folder of a run: the config recorded in it, and what may differ when the run goes on."""
 import contextlib
 import json
+import tempfile
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from dynjax.files import write_atomically
+from dynjax.files.messages import first_line
 from dynjax.training.checkpoints import Checkpoints
 
 # What may change between two starts of one run: how long it is, and what it writes down.
@@ -39,34 +41,69 @@ def taken(workdir):
         lock.release()
 
 
-def record(workdir, config):
-    """Writes config.json into the folder; where the folder has checkpoints, only if they belong to this config.
+def check(workdir, config):
+    """Refuses a folder of which this run could overwrite or spoil something, or in which it cannot write.
 
     Raises:
-      ValueError: the folder belongs to a run with another config (the differences are listed), or cannot be written.
+      ValueError: the folder belongs to a run with another config (the differences are listed), or to one of which not
+        enough is left to go on; or it, or what a run keeps in it, cannot be written.
     """
-    path = Path(workdir) / "config.json"
-    given = as_json(config)
-    if path.exists() and Checkpoints(path.parent / "checkpoints").steps():
-        try:
-            recorded = json.loads(path.read_text())
-        except ValueError:
-            raise ValueError(f"{path} cannot be read as JSON; it should hold the config of this run. Restore it, or "
-                             "give another --workdir.") from None
-        free = FREE + _last_phase(given)
-        found = differences(given, recorded, lambda key: any(f"{key}.".startswith(f"{name}.") for name in free))
+    workdir = Path(workdir)
+    model = workdir / "model.safetensors"
+    if Checkpoints(workdir / "checkpoints").steps():
+        given = as_json(config)
+        may_differ = lambda key: any(f"{key}.".startswith(f"{name}.") for name in FREE + _last_phase(given))
+        found = differences(given, _recorded(workdir), may_differ)
         if found:
             raise ValueError(f"{workdir} belongs to a run with another config: " + "; ".join(found) + ". Give "
                              "another --workdir, or the recorded values to go on with that run.")
+    elif model.exists():
+        raise ValueError(f"{model} is of an earlier run, whose checkpoints are gone: it cannot go on, and to start "
+                         "anew would overwrite it. Move the model away, or give another --workdir.")
+    for folder in (workdir, *(workdir / name for name in ("checkpoints", "events", "previews"))):
+        if folder.exists() or folder.is_symlink():
+            _check_folder(folder)
+    for file in (model, workdir / "config.json", workdir / "log.csv"):
+        if file.is_dir():
+            raise ValueError(f"{file} is a folder, where a run writes a file of that name; move it away, or give "
+                             "another --workdir.")
+
+
+def record(workdir, config):
+    """Writes config.json into the folder.
+
+    Raises:
+      ValueError: it cannot be written.
+    """
     try:
-        write_atomically(path, json.dumps(given, indent=1).encode())
+        write_atomically(Path(workdir) / "config.json", json.dumps(as_json(config), indent=1).encode())
     except OSError as error:
         raise _not_writable(workdir, error) from None
 
 
+def _recorded(workdir):
+    path = workdir / "config.json"
+    try:
+        recorded = json.loads(path.read_bytes())
+        if not isinstance(recorded, dict):
+            raise ValueError("no config in it")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} should hold the config of the run whose checkpoints are beside it, and cannot be "
+                         f"read ({first_line(error)}). Restore it, or give another --workdir.") from None
+    return recorded
+
+
+def _check_folder(folder):
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _not_writable(folder, error) from None
+
+
 def _not_writable(workdir, error):
-    return ValueError(f"the workdir {workdir} cannot be written ({error.strerror or error}); give a folder that can "
-                      "with --workdir, or make room.")
+    return ValueError(f"the workdir {workdir} cannot be written ({first_line(error)}); give a folder that can with "
+                      "--workdir, or make room.")
 
 
 def _last_phase(given):

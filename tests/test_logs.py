@@ -1,0 +1,33 @@
+"""The log of a run that goes on: earlier rows are kept, unfinished ones dropped, damage is never the end of the run."""
+import pytest
+
+from dynjax.training.logs import Log
+
+
+def went_on(folder, step=2):
+    """log.csv after a run went on from a step and wrote one more row."""
+    log = Log(folder, ["loss"], step=step)
+    log.add({"loss": 0.5})
+    log.write(step + 1)
+    log.close()
+    return (folder / "log.csv").read_text().splitlines()
+
+
+@pytest.mark.parametrize("end", ["", "3,0.7\n", "2", "2,0.", "ab", "ab\n", "²,1\n", "2,1,5\n"])
+def test_what_is_not_a_row_of_before_is_dropped(tmp_path, end):
+    (tmp_path / "log.csv").write_text("step,loss\n1,0.9\n" + end)
+    assert went_on(tmp_path) == ["step,loss", "1,0.9", "3,0.5"]
+
+
+def test_a_column_that_is_new_is_empty_before(tmp_path):
+    (tmp_path / "log.csv").write_text("step,old\n1,0.9\n")
+    assert went_on(tmp_path) == ["step,loss", "1,", "3,0.5"]
+
+
+@pytest.mark.parametrize("content", [
+    b"1,0.9\n2,0.8\n", b"step,loss\n1,\xff\n", b"step,loss\n1," + bytes(2**18) + b"\n",
+], ids=["headless", "not UTF-8", "zeros"])
+def test_a_damaged_log_is_moved_aside(tmp_path, content, caplog):
+    (tmp_path / "log.csv").write_bytes(content)
+    assert went_on(tmp_path) == ["step,loss", "3,0.5"]
+    assert (tmp_path / "log.csv.damaged").read_bytes() == content and "moved to log.csv.damaged" in caplog.text

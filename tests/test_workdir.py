@@ -1,0 +1,61 @@
+"""A run's folder: what is refused before anything in it is touched."""
+import json
+
+import pytest
+from ml_collections import ConfigDict
+
+from dynjax.training import workdir as workdirs
+
+CONFIG = ConfigDict({"seed": 0, "steps": 10})
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    """Of a run with a checkpoint, a model and a log."""
+    (tmp_path / "checkpoints" / "4").mkdir(parents=True)
+    (tmp_path / "log.csv").write_text("step\n")
+    (tmp_path / "model.safetensors").write_bytes(b"model")
+    workdirs.record(tmp_path, CONFIG)
+    return tmp_path
+
+
+def test_the_same_run_goes_on_longer(workdir):
+    workdirs.check(workdir, ConfigDict({"seed": 0, "steps": 20}))
+
+
+def test_another_run_is_refused_with_the_differences(workdir):
+    with pytest.raises(ValueError, match=r"config: rate is 0\.1 here, absent there; seed is 1 here, 0 there"):
+        workdirs.check(workdir, ConfigDict({"seed": 1, "steps": 20, "rate": 0.1}))
+
+
+@pytest.mark.parametrize("content", [b"[]", b"null", b"{", b"\xff", None])
+def test_checkpoints_without_their_config_are_refused(workdir, content):
+    path = workdir / "config.json"
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"config\.json should hold the config of the run whose"):
+        workdirs.check(workdir, CONFIG)
+
+
+def test_a_model_without_its_checkpoints_is_not_overwritten(workdir):
+    (workdir / "checkpoints" / "4").rmdir()
+    with pytest.raises(ValueError, match=r"model\.safetensors is of an earlier run, whose checkpoints are gone"):
+        workdirs.check(workdir, CONFIG)
+
+
+@pytest.mark.parametrize("name", ["events", "previews"])
+def test_a_file_in_place_of_a_folder_is_found_at_the_start(workdir, name):
+    (workdir / name).write_text("")
+    with pytest.raises(ValueError, match=rf"{name} cannot be written \(Not a directory\)"):
+        workdirs.check(workdir, CONFIG)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "log.csv"])
+def test_a_folder_in_place_of_a_file_is_found_at_the_start(workdir, name):
+    (workdir / name).unlink()
+    (workdir / name).mkdir()
+    with pytest.raises(ValueError, match=rf"{name} is a folder, where a run writes a file"):
+        workdirs.check(workdir, CONFIG)
+
+
+def test_the_recorded_config_is_the_whole_one(workdir):
+    assert json.loads((workdir / "config.json").read_text()) == {"seed": 0, "steps": 10}
