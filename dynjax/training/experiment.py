@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from dynjax.data import open_source
+from dynjax.dynamic import DynamicNet
 from dynjax.evaluation import alpha_points
 from dynjax.objectives import points_of
 from dynjax.training.phase import Phase
@@ -73,8 +74,10 @@ class Experiment:
         """The model's variables before training, drawn with the run's seed."""
         alphas = self.points(2)
         inputs = (self.example_input(),) if alphas is None else (self.example_input(), alphas[0])
-        # One program, of which only the draws are left; step by step every layer would be compiled alone.
-        return jax.jit(self.model.init)(jax.random.key(self.config.seed), *inputs)
+        # The network itself is not run. Drawn one by one: a tunable network has several kernels of every shape, mostly
+        # of few shapes, and each is compiled once. As one program the many shapes around a dynamic one compile sooner.
+        init = jax.jit(self.model.init) if isinstance(self.model, DynamicNet) else self.model.lazy_init
+        return init(jax.random.key(self.config.seed), *inputs)
 
     def points(self, count):
         """Points of alpha to look at, [A, P] or [A, K], None for a network without alpha.

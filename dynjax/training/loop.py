@@ -78,7 +78,7 @@ class _Run:
         self.checkpoints = Checkpoints(workdir / "checkpoints")
         self.key = jax.random.key(self.config.seed)
         # The other processes are told what the first one has.
-        variables = initial_variables(experiment, fresh=not hosts.is_first() or bool(self.checkpoints.steps()))
+        variables = initial_variables(experiment, shapes=not hosts.is_first() or bool(self.checkpoints.steps()))
         # A checkpoint at the end of a phase is still that phase's.
         index_of = lambda step: experiment.phase_at(max(step - 1, 0))
         restored = hosts.first_does(lambda: self.checkpoints.restore(
