@@ -1,6 +1,7 @@
 """What alpha does to generated pictures: against numbers worked out with numpy from what the networks compute."""
 import csv
 import functools
+import importlib
 import math
 
 import flax.linen as nn
@@ -14,6 +15,7 @@ import dynjax
 from dynjax.dynamic import DynamicNet
 from dynjax.evaluation import Attributes, attribute_figures, measure_attributes, report_attributes
 from dynjax.evaluation.attribute_report import attribute_table
+from dynjax.evaluation.devices import over_devices
 from dynjax.files import read_picture
 from dynjax.tasks import Faces, Style
 from dynjax.training import Experiment, measure, measure_run
@@ -86,8 +88,9 @@ def test_values_and_pictures_by_hand():
         compiled.append(example["input"].shape)   # only while it is traced
         return answer(output, example)
 
-    found = measure_attributes(model, variables, NOISE, ALPHAS, answer=counted, measures={"red": counting}, chunk=3,
-                               keep=4)
+    with jax.default_device(jax.local_devices()[0]):
+        found = measure_attributes(model, variables, NOISE, ALPHAS, answer=counted, measures={"red": counting},
+                                   chunk=3, keep=4)
     assert sizes == [3] * 10 + [1] * 5
     assert compiled == [(3, 4), (1, 4)]
     plain = painted(variables, grown(variables, NOISE), [0.5, -1.0], [4.0, 0.25])
@@ -110,6 +113,23 @@ def test_values_and_pictures_by_hand():
                                            abs=1e-5)
     assert figures["distance"]["monotonicity"] == pytest.approx(1)
     assert attribute_figures(found, trained=(-1, 1))["distance"]["monotonicity"] < 0.9
+
+
+def test_nothing_depends_on_the_number_of_devices(monkeypatch):
+    model, variables = built()
+    measured = lambda: measure_attributes(model, variables, NOISE, ALPHAS, answer=answer, measures=RED, chunk=2, keep=3)
+    module, used = importlib.import_module("dynjax.evaluation.attributes"), []
+    shared_out = lambda work, items, shared: over_devices(
+        lambda variables, item: used.append(jax.tree.leaves(variables)[0].devices()) or work(variables, item), items,
+        shared)
+    monkeypatch.setattr(module, "over_devices", shared_out)
+    many = measured()
+    assert set.union(*used) == set(jax.local_devices()[:4])   # four chunks
+    with jax.default_device(jax.local_devices()[0]):
+        one = measured()
+    np.testing.assert_array_equal(many.values, one.values)
+    np.testing.assert_array_equal(many.pictures, one.pictures)
+    assert many.independence == one.independence
 
 
 def test_pictures_that_depend_on_their_batch_are_told():

@@ -1,10 +1,12 @@
 """What alpha does to pictures that a generator makes of fixed inputs: attributes of each, and how far it moved."""
+import contextlib
 import dataclasses
 import math
 
 import jax
 import numpy as np
 
+from dynjax.evaluation.devices import over_devices
 from dynjax.evaluation.fronts import monotonicity
 from dynjax.evaluation.objective_plane import TRAINED, curve_order
 from dynjax.evaluation.product import number_names
@@ -48,7 +50,8 @@ def measure_attributes(model, variables, inputs, alphas, *, answer, measures, ch
     of the same input at alpha 0, and "variety", that between a picture and the next input's at the same alpha: it falls
     towards 0 where a generator has collapsed and makes one picture of everything, which no attribute would show.
     Pictures are measured as they come, neither clipped nor rounded. Alpha is an argument of one compiled program,
-    compiled for two sizes: a chunk, and the first input alone.
+    compiled for two sizes: a chunk, and the first input alone. Chunks are shared out over the devices of this machine,
+    see `over_devices`; how many there are changes nothing but the time.
 
     Args:
       model: a wrapper with apply(variables, x, alpha), such as a DynamicNet around a generator.
@@ -79,7 +82,7 @@ def measure_attributes(model, variables, inputs, alphas, *, answer, measures, ch
                          "name.")
     compiled = jax.jit(lambda variables, x, alpha: answer(model.apply(variables, x, alpha), {"input": x}))
 
-    def generate(x, alpha):
+    def generate(variables, x, alpha):
         pictures = np.asarray(compiled(variables, x, alpha), np.float32)
         if pictures.ndim != 4 or len(pictures) != len(x):
             raise ValueError(f"measure_attributes got pictures of shape {pictures.shape} for {len(x)} inputs; wanted "
@@ -91,24 +94,26 @@ def measure_attributes(model, variables, inputs, alphas, *, answer, measures, ch
 
     chunks = math.ceil(len(inputs) / chunk)
     size = math.ceil(len(inputs) / chunks)
-    values, kept, apart = [], [], []
-    for start in range(0, len(inputs), size):
+
+    def of_chunk(variables, start):
         count = min(size, len(inputs) - start)
         x = np.take(inputs, np.arange(start, start + size), axis=0, mode="wrap")
-        origin = generate(x, np.zeros_like(alphas[0]))
-        rows, shown = [], []
+        origin = generate(variables, x, np.zeros_like(alphas[0]))
+        rows, shown, apart = [], [], []
         for alpha in alphas:
-            pictures = generate(x, alpha) if alpha.any() else origin
+            pictures = generate(variables, x, alpha) if alpha.any() else origin
             if start == 0 and size > 1:
-                apart.append(np.abs(generate(x[:1], alpha)[0] - pictures[0]).max())
+                apart.append(np.abs(generate(variables, x[:1], alpha)[0] - pictures[0]).max())
             others = np.roll(pictures, -1, axis=0)
             rows.append(_values(measures, pictures[:count], origin[:count], others[:count], alpha))
             shown.append(pictures[:min(count, max(0, keep - start))])
-        values.append(rows)
-        kept.append(shown)
+        return rows, shown, apart
+
+    with contextlib.closing(over_devices(of_chunk, range(0, len(inputs), size), variables)) as results:
+        values, kept, apart = zip(*results, strict=True)
     return Attributes((*measures, *BUILT_IN), number_names(model, alphas.shape[1]), alphas,
                       np.concatenate(values, axis=1), np.concatenate(kept, axis=1),
-                      float(max(apart, default=math.nan)))
+                      float(max(apart[0], default=math.nan)))
 
 
 def attribute_figures(found, *, trained=TRAINED, tolerance=TOLERANCE):
