@@ -12,8 +12,10 @@ jax.config.update("jax_num_cpu_devices", int(os.environ.get("DYNJAX_TEST_DEVICES
 jax.config.update("jax_default_matmul_precision", "highest")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# Most of a test's time is compiling; loops so small gain nothing from LLVM's passes.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+# Most of a test's time is compiling; loops so small gain nothing from LLVM's passes, nor from compiling in parts.
+os.environ["XLA_FLAGS"] = " ".join([
+    os.environ.get("XLA_FLAGS", ""), "--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_parallel_codegen_split_count=1"])
 
 # Tests compile the same small programs again and again; each is compiled once.
 if "DYNJAX_TEST_PROGRAMS" not in os.environ:   # set here once, seen by every worker process

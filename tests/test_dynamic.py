@@ -112,6 +112,7 @@ def test_style_inner_tensors(parity):
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=2e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_style_parity_at_full_width(parity):
     case = parity("dynnet_style_full")
     params = {}

@@ -111,6 +111,7 @@ def test_large_batches_are_computed_in_equal_parts(monkeypatch, count, targets, 
     assert seen == parts
 
 
+@pytest.mark.slow
 def test_many_sizes_compile_few_programs():
     compiled = []
     for program in (lpips_module._target, lpips_module._distances):

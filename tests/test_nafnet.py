@@ -83,6 +83,7 @@ def test_the_authors_gradients(parity):
         assert np.max(np.abs(gradient - official)) <= 1e-4 * np.max(np.abs(official))
 
 
+@pytest.mark.slow
 def test_the_local_form(parity):
     case = parity("torch_nafnet_local")
     config = {**case.meta["config"], "train_size": case.meta["train_size"]}
@@ -151,6 +152,7 @@ def count(net, *inputs):
     return sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(net.init, jax.random.key(0), *inputs)))
 
 
+@pytest.mark.slow
 def test_published_sizes():
     x = jnp.zeros((1, 16, 16, 3))
     gopro = {"enc_blk_nums": [1, 1, 1, 28], "middle_blk_num": 1, "dec_blk_nums": [1, 1, 1, 1]}

@@ -10,7 +10,7 @@ from dynjax.networks import EDSR, DnCNN, JohnsonNet
 from dynjax.tunable import Tunable, TunableConv
 
 TUNABLE = ["ms_tunable_edsr_x1", "ms_tunable_edsr_x2", "ms_tunable_edsr_x3_linear", "ms_tunable_edsr_x4",
-           "ms_tunable_stylenet", "ms_tunable_stylenet_linear"]
+           "ms_tunable_stylenet", pytest.param("ms_tunable_stylenet_linear", marks=pytest.mark.slow)]
 
 
 def nhwc(array):

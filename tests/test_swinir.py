@@ -10,9 +10,9 @@ from dynjax.networks import SwinIR
 from dynjax.networks.window_attention import image_of, relative_positions, shift_mask, windows_of
 from dynjax.tunable import Tunable
 
-PLAIN = ["classical_x3", "classical_x4", "lightweight_x2", "real_x4_1conv", "real_x4_3conv", "gray_dn", "color_dn",
-         "jpeg_gray_w7", "jpeg_color_w7", "options", "window_ge_img"]
-TUNABLE = ["denoise", "light_x2", "real_x4", "x4"]
+PLAIN = ["classical_x3", pytest.param("classical_x4", marks=pytest.mark.slow), "lightweight_x2", "real_x4_1conv",
+         "real_x4_3conv", "gray_dn", "color_dn", "jpeg_gray_w7", "jpeg_color_w7", "options", "window_ge_img"]
+TUNABLE = [pytest.param("denoise", marks=pytest.mark.slow), "light_x2", "real_x4", "x4"]
 FEATURES = {"conv_first": "conv_first", "patch_embed_tokens": "norm_patch", "layer0_block0_tokens": "group_0_block_0",
             "layer0_block1_tokens": "group_0_block_1", "conv_after_body": "conv_after_body"}
 SMALL = SwinIR(features=8, depths=(2,), heads=(2,), window=4)
