@@ -1,4 +1,5 @@
 """Settings for every test: two virtual devices, exact products, no silent rank promotion; where parity files lie."""
+import gc
 import json
 import os
 import tempfile
@@ -24,6 +25,11 @@ if "DYNJAX_TEST_PROGRAMS" not in os.environ:   # set here once, seen by every wo
 jax.config.update("jax_compilation_cache_dir", os.environ["DYNJAX_TEST_PROGRAMS"])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+# Tracing makes and keeps very many small objects: looking through all of them for cycles is a tenth of the time, and so
+# is writing down for each operation who called it.
+gc.set_threshold(200_000, 50, 100)
+jax.config.update("jax_traceback_in_locations_limit", 0)
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("DYNJAX_SHARED", ROOT.parent / "shared"))

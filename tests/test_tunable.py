@@ -121,14 +121,14 @@ def test_one_alpha_an_image_in_a_batch_too_large_to_unroll(image):
 @pytest.mark.parametrize(("net", "looped"), [(EDSR(features=2, blocks=0, scale=1), True), (nn.Conv(3, (3, 3)), False)])
 def test_gradients_by_one_alpha_an_image_equal_the_loop(net, looped):
     tunable = Tunable(net, alpha=2)
-    x, alphas = jax.random.uniform(jax.random.key(3), (3, 6, 5, 3)), jnp.array([[1.0, 0.0], [0.2, 0.7], [-0.5, 1.5]])
+    x, alphas = jax.random.uniform(jax.random.key(3), (9, 6, 5, 3)), jax.random.normal(jax.random.key(4), (9, 2))
     variables = tunable.init(jax.random.key(5), x, alphas[0])
     whole = jax.jit(jax.grad(lambda variables: jnp.sum(tunable.apply(variables, x, alphas) ** 2)))
     single = jax.jit(jax.grad(lambda variables, x, alpha: jnp.sum(tunable.apply(variables, x, alpha) ** 2)))
-    loop = [single(variables, x[i:i + 1], alphas[i]) for i in range(3)]
+    loop = [single(variables, x[i:i + 1], alphas[i]) for i in range(9)]
     jax.tree.map(lambda found, *wanted: np.testing.assert_allclose(found, sum(wanted), rtol=1e-4, atol=1e-4),
                  whole(variables), *loop)
-    # Compiled once for all images where the convolutions bear it on a CPU, else once for each.
+    # More than eight: compiled once for all images where the convolutions bear it on a CPU, else once for each.
     assert ("while" in whole.lower(variables).as_text()) == looped
 
 

@@ -68,7 +68,8 @@ def check_metrics(names):
     known = (*METRICS, "l1", "sharpness")
     wrong = [name for name in names if name not in known]
     if wrong or not names:
-        raise ValueError(f"metrics are {', '.join(names) or 'none'}; wanted some of {', '.join(known)}.")
+        raise ValueError(f"metrics are {', '.join(names) or 'none'}; wanted some of {', '.join(known)}. NIQE "
+                         "is measured too where a file of its statistics is given (--niqe).")
     return tuple(names)
 
 

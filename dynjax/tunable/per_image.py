@@ -2,16 +2,19 @@
 import jax
 import jax.numpy as jnp
 
-# Gradients of jax.lax's convolutions inside compiled loops are fifty times slower or more on CPUs, so small batches of
-# networks that have such are unrolled; past this many images the program would grow out of hand. Accelerators likewise.
+# Unrolled, a CPU's cores work on several images at once; past so many the program takes too long to compile.
+UNROLLED = 8
+# Gradients of jax.lax's convolutions inside compiled loops are fifty times slower or more on CPUs, so networks that
+# have such are unrolled further. Accelerators likewise.
 UNROLLED_AT_MOST = 16
 
 
 def per_image(run, alpha, x, args, kwargs, rngs):
     """Calls run(point, image, args, kwargs, rngs) for every row of alpha [B, P] and joins the results.
 
-    On CPUs a compiled loop where all convolutions are those of dynjax.networks with a kernel gradient of their own: as
-    fast as one alpha for all, and no longer to compile (benchmarks/alpha_points.py).
+    Small batches are unrolled. Larger ones are a compiled loop on CPUs where all convolutions are those of
+    dynjax.networks with a kernel gradient of their own: nearly as fast as one alpha for all, and no longer to compile
+    (benchmarks/alpha_points.py).
 
     Returns:
       (outputs joined along the first axis, changed collections: intermediates joined, statistics averaged).
@@ -23,7 +26,8 @@ def per_image(run, alpha, x, args, kwargs, rngs):
         keys = {name: jax.random.fold_in(key, index) for name, key in rngs.items()}
         return run(alpha[index], cut(x), jax.tree.map(cut, args), jax.tree.map(cut, kwargs), keys)
 
-    if batch <= UNROLLED_AT_MOST and not (jax.default_backend() == "cpu" and _fit_for_loops(one)):
+    loop = batch > UNROLLED_AT_MOST or (batch > UNROLLED and jax.default_backend() == "cpu" and _fit_for_loops(one))
+    if not loop:
         results = [one(index) for index in range(batch)]
         outputs, updates = jax.tree.map(lambda *leaves: jnp.stack(leaves), *results)
     else:
