@@ -73,7 +73,8 @@ def test_batch_equality_and_grey():
     np.testing.assert_allclose(lpips(grey, b[..., :1]), lpips(grey.repeat(3, -1), b[..., :1].repeat(3, -1)), rtol=1e-6)
 
 
-@pytest.mark.parametrize("net, sizes", [("alex", [(31, 31), (47, 33)]), ("vgg", [(31, 47)])])
+@pytest.mark.parametrize("net, sizes", [
+    ("alex", [(31, 31), (47, 33)]), pytest.param("vgg", [(31, 47)], marks=pytest.mark.slow)])
 def test_padding_changes_no_value(net, sizes):
     """Against the distance of the same pictures without padding, by a program of their size."""
     weights, plain = lpips_weights(net), jax.jit(lpips_distance, static_argnames="net")

@@ -44,7 +44,8 @@ OURS = {"encoders.0.0.norm1": ("encoder_0_0", "norm1"), "encoders.0.0": ("encode
         "intro": ("intro",), "ups.0": ("up_0",)}
 
 
-@pytest.mark.parametrize(("name", "middle"), [("torch_nafnet", "middle_0"), ("torch_nafnet_sidd_tiny", "middle_11")])
+@pytest.mark.parametrize(("name", "middle"), [
+    ("torch_nafnet", "middle_0"), pytest.param("torch_nafnet_sidd_tiny", "middle_11", marks=pytest.mark.slow)])
 def test_the_authors_network(parity, name, middle):
     case = parity(name)
     net = pretrained.network("NAFNet", **case.meta["config"])
@@ -135,7 +136,8 @@ def test_local_means_by_hand():
         local_mean(jnp.ones(5), (1, 0))
 
 
-@pytest.mark.parametrize("name", ["ms_tunable_nafnet", "ms_tunable_nafnet_linear"])
+@pytest.mark.parametrize("name", [pytest.param("ms_tunable_nafnet", marks=pytest.mark.slow),
+                                  "ms_tunable_nafnet_linear"])
 def test_the_tunable_network_of_mindediting(parity, name):
     case = parity(name)
     config = dict(case.meta["config"])

@@ -98,6 +98,7 @@ def shapes_of(net, shape=(2, 32, 64, 3), **options):
     return jax.eval_shape(lambda x: net.init_with_output(KEY, x, **options), x)
 
 
+@pytest.mark.slow
 def test_other_levels_norms_and_types():
     y, variables = shapes_of(UNet(features=2, levels=3, channels=1, dtype=jnp.bfloat16), (2, 8, 24, 4))
     assert y.shape == (2, 8, 24, 1) and y.dtype == jnp.float32
