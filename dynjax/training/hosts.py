@@ -44,12 +44,12 @@ def joined(config, coordinator=None, processes=None, process=None):
     jax.config.update("jax_enable_recoverability", True)
     if None not in (coordinator, processes, process):
         connections, port = _meet(address, process, processes, about)
+        watching = watch.Watch(connections)
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
         _initialize(f"{host}:{port}", processes, process)
     else:
         _initialize(coordinator, processes, process)
-        connections = _meet_after(about)
-    watching = watch.Watch(connections)
+        watching = watch.Watch(_meet_after(about))
     _check_devices()
     yield
     multihost_utils.sync_global_devices("done")
