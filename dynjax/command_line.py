@@ -44,7 +44,7 @@ def run(main):
         except (ValueError, OSError) as error:
             _exit(error, 1)
         except KeyboardInterrupt as error:
-            _exit(ValueError(str(error) or "interrupted before there was anything to save."), 130)
+            _exit(ValueError(str(error) or "interrupted."), 130)
 
     app.run(guarded, flags_parser=parse)
 

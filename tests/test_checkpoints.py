@@ -100,6 +100,15 @@ def test_damaged_twice_both_are_kept(checkpoints):
     assert {path.name for path in checkpoints.folder.iterdir()} == {"2", "3", "3.damaged", "3.damaged-2"}
 
 
+def test_a_name_aside_that_is_taken_is_passed_over(checkpoints):
+    (checkpoints.folder / "3.damaged-2").mkdir()   # the first one was removed by hand
+    for name in ("3.damaged", "3.damaged-3"):
+        largest_file(checkpoints.folder / "3").write_bytes(b"")
+        assert checkpoints.restore(state_at)[0] == 2
+        assert (checkpoints.folder / name).exists() and not any((checkpoints.folder / "3.damaged-2").iterdir())
+        checkpoints.save(3, state_at(3))
+
+
 def test_a_save_that_fails_is_told_and_leaves_the_others(checkpoints, monkeypatch):
     def full(*_, **__):
         (checkpoints.folder / "4.saving.orbax-checkpoint-tmp").mkdir()

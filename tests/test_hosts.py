@@ -140,13 +140,14 @@ def meet(*others, processes=None, about="this", timeout=20):
         return meeting.come(("127.0.0.1", port), process, processes, about, timeout=timeout)
 
     with concurrent.futures.ThreadPoolExecutor() as threads:
-        futures = [threads.submit(meeting.await_others, server, processes, about, compare, "go", timeout=timeout)]
+        futures = [threads.submit(meeting.await_others, server, processes, about, compare, lambda: "go",
+                                  timeout=timeout)]
         futures += [threads.submit(come, **other) for other in others]
         return [future.exception() or future.result() for future in futures]
 
 
 def test_those_who_meet_are_connected():
-    first, *others = meet({"process": 1}, {"process": 2})
+    (first, _), *others = meet({"process": 1}, {"process": 2})
     assert len(first) == 2 and [answer for _, answer in others] == ["go", "go"]
     for connection in (*first, *(connection for connection, _ in others)):
         connection.close()
@@ -168,6 +169,31 @@ def test_one_who_does_not_come_is_named_to_those_who_did():
         assert "1 of 3 processes did not come within 0.5 seconds: process 1. Start" in str(result)
 
 
+def test_one_that_was_stopped_and_started_again_is_welcome():
+    server = meeting.listen()
+    address = ("127.0.0.1", server.getsockname()[1])
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        with socket.create_connection(address) as stopped:
+            meeting._say(stopped, {"greeting": meeting.GREETING, "process": 1, "processes": 3, "about": "this"})
+        first = threads.submit(meeting.await_others, server, 3, "this", lambda *_: [], lambda: "go", timeout=20)
+        others = [threads.submit(meeting.come, address, process, 3, "this", timeout=20) for process in (1, 2)]
+        assert [other.result()[1] for other in others] == ["go", "go"]
+        for connection in (*first.result()[0], *(other.result()[0] for other in others)):
+            connection.close()
+
+
+def test_a_connection_to_oneself_is_not_the_first_process(monkeypatch):
+    def to_itself(address, _):
+        itself = socket.socket()
+        itself.bind(address)
+        itself.connect(address)
+        return itself
+
+    monkeypatch.setattr(socket, "create_connection", to_itself)
+    with pytest.raises(ValueError, match="no process of this run answers"):
+        meeting.come(("127.0.0.1", free_port()), 1, 2, "this", timeout=0.1)
+
+
 def test_where_no_first_process_is_it_is_told():
     with pytest.raises(ValueError, match="no process of this run answers at 127"):
         meeting.come(("127.0.0.1", free_port()), 1, 2, "this", timeout=0.1)
@@ -178,14 +204,15 @@ def test_strangers_on_the_port_are_turned_away(monkeypatch):
     server = meeting.listen()
     address = ("127.0.0.1", server.getsockname()[1])
     with contextlib.ExitStack() as stack:
-        silent, loud, gone = (stack.enter_context(socket.create_connection(address)) for _ in range(3))
+        silent, loud, deep, gone = (stack.enter_context(socket.create_connection(address)) for _ in range(4))
         loud.sendall(b"GET / HTTP/1.1\n")
+        deep.sendall(b"[" * 200_000 + b"\n")
         gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))   # a reset when it closes
         gone.close()
         coming = threading.Thread(target=meeting.come, args=(address, 1, 2, "this"))
         coming.start()
-        connection, = meeting.await_others(server, 2, "this", lambda *_: [], None)
-        assert silent.recv(1) == loud.recv(1) == b""
+        (connection,), _ = meeting.await_others(server, 2, "this", lambda *_: [], lambda: None)
+        assert silent.recv(1) == loud.recv(1) == deep.recv(1) == b""
         coming.join()
         connection.close()
 

@@ -31,3 +31,6 @@ def test_a_damaged_log_is_moved_aside(tmp_path, content, caplog):
     (tmp_path / "log.csv").write_bytes(content)
     assert went_on(tmp_path) == ["step,loss", "3,0.5"]
     assert (tmp_path / "log.csv.damaged").read_bytes() == content and "moved to log.csv.damaged" in caplog.text
+    (tmp_path / "log.csv").write_bytes(content)
+    went_on(tmp_path)
+    assert (tmp_path / "log.csv.damaged").read_bytes() == (tmp_path / "log.csv.damaged-2").read_bytes() == content

@@ -60,6 +60,7 @@ def measure_attributes(model, variables, inputs, alphas, *, answer, measures, ch
       alphas: [A, K] points, K the blocks of a DynamicNet. Any real values.
       answer: f(output, {"input": inputs [B, ...]}) -> pictures [B, H, W, C], nominally in [0, 1], such as a task's.
       measures: {name: f(pictures [B, H, W, C], a numpy array) -> [B]}, such as dynjax.data.measure_hair; may be empty.
+        Called from several threads where there are several devices.
       chunk: the most inputs side by side. All chunks are of one size; the last is filled up with the first inputs.
       keep: of how many inputs, from the first, pictures are returned.
 

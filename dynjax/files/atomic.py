@@ -27,11 +27,16 @@ def write_atomically(path, data):
 
 def to_disk(path):
     """Waits until a file's content, or the names in a folder, would survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        if os.path.isdir(path):   # one in which files may be made but not listed
+            return
+        raise
     try:
         os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):   # some network file systems have it for no folder
+    except OSError as error:   # some file systems have it for no folder
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES) or not os.path.isdir(path):
             raise
     finally:
         os.close(handle)

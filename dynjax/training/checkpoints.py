@@ -13,12 +13,12 @@ import flax.serialization
 import jax
 import numpy as np
 
-from dynjax.files import to_disk, write_atomically
+from dynjax.files import DAMAGED, set_aside, to_disk, write_atomically
 from dynjax.files.messages import first_line
 
 _LOG = logging.getLogger(__name__)
-# In a checkpoint, and what is appended to its name while it is not one yet, no longer one, or damaged.
-CHECKSUMS, UNFINISHED, REMOVED, DAMAGED = "checksums.json", ".saving", ".removed", ".damaged"
+# In a checkpoint, and what is appended to its name while it is not one yet, or no longer.
+CHECKSUMS, UNFINISHED, REMOVED = "checksums.json", ".saving", ".removed"
 _STEP = re.compile("0|[1-9][0-9]*")
 
 
@@ -109,7 +109,7 @@ class Checkpoints:
         self._tidy()
         for newer, problem in damaged.items():
             _LOG.warning("checkpoint %d is damaged (%s); moved to %s, using that of step %d", newer, problem,
-                         self._set_aside(newer), step)
+                         set_aside(self._path(newer)), step)
         target = target_at(step)
         try:
             with _quiet():
@@ -178,12 +178,6 @@ class Checkpoints:
             if found != checksum:
                 return f"{name} is not what was written"
         return None
-
-    def _set_aside(self, step):
-        taken = sum(name.startswith(f"{step}{DAMAGED}") for name in self._names())
-        aside = self.folder / f"{step}{DAMAGED}{f'-{taken + 1}' if taken else ''}"
-        self._path(step).rename(aside)
-        return aside.name
 
     def _path(self, step):
         return self.folder / str(step)

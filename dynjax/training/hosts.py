@@ -5,7 +5,6 @@ All of them run the same steps. The first alone reads and writes the run's folde
 import collections
 import contextlib
 import os
-import socket
 
 import jax
 import numpy as np
@@ -46,13 +45,17 @@ def joined(config, coordinator=None, processes=None, process=None):
         connections, port = _meet(address, process, processes, about)
         watching = watch.Watch(connections)
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
-        _initialize(f"{host}:{port}", processes, process)
+        _initialize(f"{host}:{port}", processes, process, coordinator_bind_address=f"[::]:{port}")
     else:
         _initialize(coordinator, processes, process)
         watching = watch.Watch(_meet_after(about))
     _check_devices()
-    yield
-    multihost_utils.sync_global_devices("done")
+    try:
+        yield
+        multihost_utils.sync_global_devices("done")
+    except jax.errors.JaxRuntimeError as error:
+        raise ValueError(f"what the processes do together failed ({first_line(error)}); most often "
+                         f"{watch.ENDED}") from error
     watching.leave()
     if is_first():
         watching.await_closed(LAST)   # each when it has said goodbye to JAX's service, which ends with this process
@@ -71,9 +74,9 @@ def _number(given, name):
     return given
 
 
-def _initialize(coordinator, processes, process):
+def _initialize(coordinator, processes, process, **options):
     try:
-        jax.distributed.initialize(coordinator, processes, process)
+        jax.distributed.initialize(coordinator, processes, process, **options)
     except (RuntimeError, ValueError, TypeError, OSError) as error:
         raise ValueError(f"the processes of this run could not be connected: {first_line(error)} Give to each "
                          "--coordinator=HOST:PORT of the first, --processes, how many there are, and --process, which "
@@ -88,10 +91,12 @@ def _meet(address, process, processes, about):
     if process:
         connection, port = meeting.come(address, process, processes, about)
         return [connection], port
-    server = meeting.listen(address[1])
-    with socket.create_server(("", 0)) as free:
-        port = free.getsockname()[1]
-    return meeting.await_others(server, processes, about, _differences, port), port
+    return meeting.await_others(meeting.listen(address[1]), processes, about, _differences, _free_port)
+
+
+def _free_port():
+    with meeting.listen() as server:
+        return server.getsockname()[1]
 
 
 def _meet_after(about):
@@ -100,7 +105,7 @@ def _meet_after(about):
     port = int(told_by_first(np.int32(server.getsockname()[1] if server else 0)))
     host = ".".join(map(str, told_by_first(np.uint8(meeting.own_address().split(".")))))
     if is_first():
-        return meeting.await_others(server, jax.process_count(), about, _differences, None)
+        return meeting.await_others(server, jax.process_count(), about, _differences, lambda: None)[0]
     return [meeting.come((host, port), jax.process_index(), jax.process_count(), about)[0]]
 
 

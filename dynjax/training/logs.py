@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dynjax.files import write_atomically
+from dynjax.files import set_aside, write_atomically
 from dynjax.files.messages import first_line
 from dynjax.training.events import Events
 
@@ -45,9 +45,8 @@ class Log:
                 raise ValueError("its first line does not name the columns")
             return list(rows)
         except (ValueError, csv.Error) as error:
-            aside = self.path.with_name(f"{self.path.name}.damaged")
-            _LOG.warning("%s is damaged (%s); moved to %s, a new one begins", self.path, first_line(error), aside.name)
-            self.path.replace(aside)
+            _LOG.warning("%s is damaged (%s); moved to %s, a new one begins", self.path, first_line(error),
+                         set_aside(self.path))
             return []
 
     def add(self, values):

@@ -13,7 +13,7 @@ from dynjax import evaluation, models
 from dynjax.data import evaluation_images, training_batches
 from dynjax.data.views import centre_crop
 from dynjax.files.messages import first_line
-from dynjax.training import hosts, watch
+from dynjax.training import hosts
 from dynjax.training import workdir as workdirs
 from dynjax.training.build import build
 from dynjax.training.checkpoints import Checkpoints
@@ -53,16 +53,14 @@ def train(config, workdir=None):
                 raise ValueError(f"a device has too little memory for a step of this config: {first_line(error)} Make "
                                  "--config.batch_size or the patches smaller; --plan tells what a step "
                                  "takes.") from error
-            if not hosts.several():
-                raise
-            raise ValueError(f"{watch.ENDED} ({first_line(error)})") from error
+            raise
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise
             raise ValueError(f"{error.filename or workdir} can no longer be written ({error.strerror}). Make room "
                              "there, and the same command goes on from the last checkpoint.") from error
         except KeyboardInterrupt:
-            saved = hosts.is_first() and Checkpoints(workdir / "checkpoints").steps()
+            saved = Checkpoints(workdir / "checkpoints").steps() if hosts.is_first() else ()
             if not saved:
                 raise
             raise KeyboardInterrupt(f"interrupted; the last checkpoint is of step {saved[-1]}, from which the same "

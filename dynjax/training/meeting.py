@@ -51,11 +51,12 @@ def await_others(server, processes, about, compare, answer, *, timeout=TIMEOUT):
 
     Args:
       server: where it listens. processes: how many there are. about: JSON data, what this process is about to train.
-      compare: (this one's, another's) -> how they differ, a list of phrases. answer: JSON data told to the others.
+      compare: (this one's, another's) -> how they differ, a list of phrases.
+      answer: () -> JSON data, asked for when all have come and told to the others.
       timeout: seconds to wait.
 
     Returns:
-      The connections to the others.
+      (the connections to the others, the answer).
 
     Raises:
       ValueError: one did not come, or differs; those that came are told the same.
@@ -82,6 +83,7 @@ def await_others(server, processes, about, compare, answer, *, timeout=TIMEOUT):
                     continue
                 problem = _problem(said, processes, connections, about, compare)
                 connections[said["process"]] = connection
+    answer = None if problem else answer()
     for connection in connections.values():
         with contextlib.suppress(OSError):   # one that ended meanwhile is noticed by its watch
             _say(connection, {"problem": problem, "answer": answer})
@@ -89,7 +91,7 @@ def await_others(server, processes, about, compare, answer, *, timeout=TIMEOUT):
         for connection in connections.values():
             connection.close()
         raise ValueError(problem)
-    return list(connections.values())
+    return list(connections.values()), answer
 
 
 def come(address, process, processes, about, *, timeout=TIMEOUT):
@@ -110,7 +112,10 @@ def come(address, process, processes, about, *, timeout=TIMEOUT):
     while True:
         try:
             connection = socket.create_connection(address, PATIENCE)
-            break
+            if connection.getsockname() != connection.getpeername():
+                break
+            connection.close()   # to itself: both ends on one machine had the same port, drawn by chance
+            raise ConnectionRefusedError("nothing listens there")
         except OSError as error:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -127,7 +132,7 @@ def come(address, process, processes, about, *, timeout=TIMEOUT):
         connection.settimeout(2 * timeout)
         heard = _hear(connection)
         problem, answer = heard["problem"], heard["answer"]
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         connection.close()
         raise ValueError(f"what answers at {where} is no process of this run, or it ended before all had come; its own "
                          "message says why. Start all of them again with the same command.") from None
@@ -156,7 +161,7 @@ def _greeting(connection):
         connection.settimeout(None)
         numbers = type(said["process"]) is type(said["processes"]) is int
         return said if said["greeting"] == GREETING and numbers and "about" in said else None
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
@@ -166,6 +171,8 @@ def _problem(said, processes, connections, about, compare):
     if said["processes"] != processes:
         return (f"process {process} was told that there are {said['processes']} processes, the first one that there "
                 f"are {processes}; give the same --processes to each.")
+    if process in connections and _is_gone(connections[process]):
+        connections.pop(process).close()   # stopped while others were awaited, and started again
     if process in connections or not 0 < process < processes:
         return (f"two processes say that they are process {process} of this run; give each its own --process, from "
                 f"0 to {processes - 1}.")
@@ -174,6 +181,18 @@ def _problem(said, processes, connections, about, compare):
         return (f"process {process} is about to train something else than the first: {'; '.join(differences)}. Start "
                 "all of them with the same command and version.")
     return None
+
+
+def _is_gone(connection):
+    connection.settimeout(0)
+    try:
+        return not connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        connection.settimeout(None)
 
 
 def _names(processes):
