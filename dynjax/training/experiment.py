@@ -73,14 +73,12 @@ class Experiment:
     def fresh_variables(self):
         """The model's variables before training, drawn with the run's seed."""
         alphas = self.points(2)
-        inputs = (self.example_input(),) if alphas is None else (self.example_input(), alphas[0])
-        shapes = [jax.ShapeDtypeStruct(np.shape(array), array.dtype) for array in inputs]
-        # The network itself is not run. Drawn one by one: a tunable network has several kernels of every shape, mostly
-        # of few shapes, and each is compiled once. As one program the many shapes around a dynamic one compile sooner.
-        key = jax.random.key(self.config.seed)
-        if isinstance(self.model, DynamicNet):
-            return jax.jit(self.model.init)(key, *inputs)
-        return self.model.lazy_init(key, *shapes)
+        inputs = jax.eval_shape(lambda: (self.example_input(), *([] if alphas is None else [alphas[0]])))
+        draw = lambda key: self.model.lazy_init(key, *inputs)   # the network itself is not run
+        # One by one: a tunable network has several kernels of every shape, mostly of few shapes, and each is compiled
+        # once. As one program the many shapes around a dynamic one compile sooner.
+        draw = jax.jit(draw) if isinstance(self.model, DynamicNet) else draw
+        return draw(jax.random.key(self.config.seed))
 
     def points(self, count):
         """Points of alpha to look at, [A, P] or [A, K], None for a network without alpha.
