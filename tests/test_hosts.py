@@ -120,8 +120,9 @@ jax.distributed.shutdown = lambda: (time.sleep(2 * process), goodbye())
 with hosts.joined(ConfigDict({"seed": 0}), sys.argv[1], 2, process):
     pass
 """
-    for status, said in map(ends, [programs.run("-c", program, f"127.0.0.1:{port}", str(index), cache=tmp_path)
-                                   for port in [free_port()] for index in range(2)]):
+    address = f"127.0.0.1:{free_port()}"
+    two = [programs.run("-c", program, address, str(index), cache=tmp_path) for index in range(2)]
+    for status, said in map(ends, two):
         assert status == 0, said
 
 

@@ -1,5 +1,4 @@
 """Writing a file in one step: it is there completely or not at all."""
-import contextlib
 import errno
 import os
 import tempfile
@@ -18,11 +17,10 @@ def write_atomically(path, data):
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-        to_disk(path.parent)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):   # it has its name already
-            os.unlink(temporary)
+        os.unlink(temporary)
         raise
+    to_disk(path.parent)
 
 
 def to_disk(path):

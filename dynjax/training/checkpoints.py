@@ -100,13 +100,13 @@ class Checkpoints:
                 break
             damaged[step] = problem
         else:
-            if not steps:
-                self._tidy()
-                return None
-            found = "; ".join(f"in {step} {problem}" for step, problem in damaged.items())
-            raise ValueError(f"every checkpoint in {self.folder} is damaged ({found}); wanted one that is whole. "
-                             "Restore the folder from a copy, or give another --workdir to start anew.")
+            if steps:
+                found = "; ".join(f"in {step} {problem}" for step, problem in damaged.items())
+                raise ValueError(f"every checkpoint in {self.folder} is damaged ({found}); wanted one that is whole. "
+                                 "Restore the folder from a copy, or give another --workdir to start anew.")
         self._tidy()
+        if not steps:
+            return None
         for newer, problem in damaged.items():
             _LOG.warning("checkpoint %d is damaged (%s); moved to %s, using that of step %d", newer, problem,
                          set_aside(self._path(newer)), step)

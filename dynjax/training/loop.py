@@ -1,7 +1,6 @@
 """A run from start to end: steps, logs, checkpoints, previews, the finished model."""
 import contextlib
 import errno
-import json
 import math
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from dynjax.training.build import build
 from dynjax.training.checkpoints import Checkpoints
 from dynjax.training.logs import Log, NoLog, Pace, progress_bar
 from dynjax.training.phase import initial_state
-from dynjax.training.start import initial_variables
+from dynjax.training.start import initial_variables, zero_variables
 from dynjax.training.step import check_shares, make_step, replicate, shard, unreplicate
 from dynjax.training.stop import StopSignal
 from dynjax.tunable import grid
@@ -76,7 +75,8 @@ class _Run:
         self.checkpoints = Checkpoints(workdir / "checkpoints")
         self.key = jax.random.key(self.config.seed)
         # The other processes are told what the first one has.
-        variables = initial_variables(experiment, shapes=not hosts.is_first() or bool(self.checkpoints.steps()))
+        begins = hosts.is_first() and not self.checkpoints.steps()
+        variables = initial_variables(experiment) if begins else zero_variables(experiment)
         # A checkpoint at the end of a phase is still that phase's.
         index_of = lambda step: experiment.phase_at(max(step - 1, 0))
         restored = hosts.first_does(lambda: self.checkpoints.restore(
@@ -242,7 +242,7 @@ class _Run:
         """Writes model.safetensors, which needs nothing else to be loaded."""
         if not hosts.is_first():
             return
-        config = json.loads(self.config.to_json_best_effort())
+        config = workdirs.as_json(self.config)
         pictures = list(dict.fromkeys(map(repr, self.sources)))
         card = {"config": config["name"], "preset": config["preset"], "steps": step, "batch_size": config["batch_size"],
                 "trained_on": pictures[0] if len(pictures) == 1 else pictures,

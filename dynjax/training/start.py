@@ -11,8 +11,13 @@ from dynjax.models.plain import plain_network
 from dynjax.tunable import Tunable
 
 
-def initial_variables(experiment, *, shapes=False):
-    """The variables of a run that has no checkpoint yet, or with `shapes` zeros of the same shapes.
+def zero_variables(experiment):
+    """As `initial_variables`, but zeros: all that a run needs whose variables come from elsewhere."""
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), jax.eval_shape(experiment.fresh_variables))
+
+
+def initial_variables(experiment):
+    """The variables of a run that has no checkpoint yet.
 
     `init_from` names a model file of this library or an official checkpoint: of the config's model as it is, or of the
     plain network inside it, from which a tunable network starts by copies and around which blocks are put.
@@ -21,8 +26,6 @@ def initial_variables(experiment, *, shapes=False):
       ValueError: the file does not fit the config's network.
     """
     config, model = experiment.config, experiment.model
-    if shapes:
-        return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), jax.eval_shape(experiment.fresh_variables))
     if not config.init_from:
         return experiment.fresh_variables()
     path = Path(config.init_from).expanduser()
