@@ -82,7 +82,8 @@ def await_others(server, processes, about, compare, answer, *, timeout=TIMEOUT):
                     connection.close()
                     continue
                 problem = _problem(said, processes, connections, about, compare)
-                connections[said["process"]] = connection
+                # One that is refused is told so beside those that came, not in the place of one of them.
+                connections[said["process"] if problem is None else "refused"] = connection
     answer = None if problem else answer()
     for connection in connections.values():
         with contextlib.suppress(OSError):   # one that ended meanwhile is noticed by its watch
