@@ -72,6 +72,13 @@ def test_variables_come_back_bit_for_bit(tmp_path):
     trees_equal(load(tmp_path / "m.safetensors")[1], variables)
 
 
+def test_the_same_model_is_the_same_file(tmp_path):
+    files = [tmp_path / f"{i}.safetensors" for i in range(20)]
+    for file in files:
+        save(file, EDSR(), {"params": {"a": jnp.ones(2)}}, card={"data": "photographs (ö, \x7f)"})
+    assert len({file.read_bytes() for file in files}) == 1
+
+
 def test_a_tuned_network_computes_the_same_after_the_round_trip(tmp_path):
     net = Tunable(EDSR(features=4, blocks=1, scale=1, skip="none"), alpha=("a", "b"), hidden=(3,))
     x = jax.random.uniform(jax.random.key(0), (1, 6, 5, 3))

@@ -41,8 +41,7 @@ def parse_safetensors(data, path, *, widen=True):
     """The same from the file's bytes; `path` is for the error sentence."""
     try:
         entries = safetensors.deserialize(data)
-        length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8:8 + length]).get("__metadata__") or {}
+        metadata = _split(data)[0].get("__metadata__") or {}
     except (safetensors.SafetensorError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as safetensors ({one_line(error)}). The file is damaged or of another "
                          "kind; fetch or write it again.") from None
@@ -50,13 +49,27 @@ def parse_safetensors(data, path, *, widen=True):
 
 
 def to_safetensors(arrays, metadata=None):
-    """The bytes of a safetensors file.
+    """The bytes of a safetensors file; of one content always the same.
 
     Args:
       arrays: numpy or JAX arrays by name. metadata: strings by name.
     """
     plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    return safetensors.numpy.save(plain, metadata=metadata)
+    data = safetensors.numpy.save(plain, metadata=metadata)
+    if not metadata:
+        return data
+    # The library writes the metadata in an order of chance.
+    header, body = _split(data)
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text = text.ljust(-(-len(text) // 8) * 8)
+    return len(text).to_bytes(8, "little") + text + body
+
+
+def _split(data):
+    """(header, what follows it)"""
+    start = 8 + int.from_bytes(data[:8], "little")
+    return json.loads(data[8:start]), data[start:]
 
 
 def _array(name, entry, widen, path):
