@@ -4,7 +4,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from dynjax.tunable.alpha import as_numbers
+from dynjax.tunable.alpha import as_numbers, check_names
 
 FORMS = "() for all blocks, (K,) one a block, (B, K) one an image and block, (B, H, W, K) a map, or a dict by path"
 
@@ -69,12 +69,7 @@ def spread(alpha, z):
 
 
 def _by_path(alpha, paths, batch):
-    unknown = [str(path) for path in alpha if path not in paths]
-    missing = [path for path in paths if path not in alpha]
-    if unknown or missing:
-        said = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
-        raise ValueError(f"alpha by path does not fit ({'; '.join(said)}); wanted one alpha for each "
-                         f"of {', '.join(paths)}.")
+    check_names(alpha, paths, by="path", wanted="one alpha")
     values = {path: _floats(alpha[path], f"alpha for {path}") for path in paths}
     for path, value in values.items():
         if value.ndim not in (0, 1, 3) or (value.ndim and batch is not None and value.shape[0] != batch):

@@ -16,6 +16,20 @@ def as_numbers(value, name="alpha"):
         raise ValueError(f"{name} is {value!r}; wanted numbers, as one, a list, an array or a dict by name.") from None
 
 
+def check_names(alpha, names, *, by="name", wanted="a number"):
+    """Refuses a dict of alphas that has not exactly these names.
+
+    Raises:
+      ValueError: unknown or missing names.
+    """
+    unknown = [str(name) for name in alpha if name not in names]
+    missing = [name for name in names if name not in alpha]
+    if unknown or missing:
+        said = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
+        raise ValueError(f"alpha by {by} does not fit ({'; '.join(said)}); wanted {wanted} for each of "
+                         f"{', '.join(names)}.")
+
+
 def alpha_array(alpha, names=None, *, batch=None):
     """Alpha as a float32 array [P], one point for the batch, or [B, P], one point an image.
 
@@ -54,12 +68,7 @@ def _by_name(alpha, names):
     if names is None:
         raise ValueError(f"alpha came by name ({', '.join(map(str, alpha))}) but this layer has no names; give an "
                          "array of shape (P,) or set the field alpha=('name', ...).")
-    unknown = [str(name) for name in alpha if name not in names]
-    missing = [name for name in names if name not in alpha]
-    if unknown or missing:
-        said = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
-        raise ValueError(f"alpha by name does not fit ({'; '.join(said)}); wanted a number for each of "
-                         f"{', '.join(names)}.")
+    check_names(alpha, names)
     values = [as_numbers(alpha[name], f"alpha {name}").astype(jnp.float32) for name in names]
     if any(value.ndim > 1 for value in values) or len({value.shape for value in values if value.ndim}) > 1:
         shapes = ", ".join(f"{name} {value.shape}" for name, value in zip(names, values, strict=True))
