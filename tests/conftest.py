@@ -13,10 +13,12 @@ jax.config.update("jax_num_cpu_devices", int(os.environ.get("DYNJAX_TEST_DEVICES
 jax.config.update("jax_default_matmul_precision", "highest")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# Most of a test's time is compiling; loops so small gain nothing from LLVM's passes, nor from compiling in parts.
+# Most of a test's time is compiling; loops so small gain nothing from LLVM's passes, nor from compiling in parts. Where
+# JAX still has it, the older way to write fused loops compiles in a quarter of the time.
+_OLDER_LOOPS = ["--xla_cpu_use_fusion_emitters=false"] if jax.__version_info__ < (0, 11) else []
 os.environ["XLA_FLAGS"] = " ".join([
     os.environ.get("XLA_FLAGS", ""), "--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true",
-    "--xla_cpu_parallel_codegen_split_count=1"])
+    "--xla_cpu_parallel_codegen_split_count=1", *_OLDER_LOOPS])
 
 # Tests compile the same small programs again and again; each is compiled once.
 if "DYNJAX_TEST_PROGRAMS" not in os.environ:   # set here once, seen by every worker process
