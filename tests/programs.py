@@ -1,4 +1,4 @@
-"""Programs, train.py above all, that a test watches, stops and starts again."""
+"""Programs, train.py above all, that a test starts, watches and stops."""
 import contextlib
 import os
 import subprocess
@@ -15,14 +15,16 @@ def start(*arguments, **where):
     return run(str(ROOT / "train.py"), *arguments, **where)
 
 
-def run(*arguments, cache, cwd=None, devices=None):
+def run(*arguments, cache=None, cwd=None, devices=None):
     """A Python program with its output in one stream.
 
     Args:
-      cache: folder for compiled programs, so that all starts but the first are quick. devices: virtual ones.
+      cache: folder for compiled programs, so that all starts but the first are quick; the one of this test run, unless
+        the program is to be killed, perhaps while it writes there. devices: virtual ones.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu",
-                   "JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+                   "JAX_COMPILATION_CACHE_DIR": str(cache or os.environ["DYNJAX_TEST_PROGRAMS"]),
+                   "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     if devices is not None:
         environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
     return subprocess.Popen([sys.executable, *arguments], cwd=cwd, env=environment, text=True,

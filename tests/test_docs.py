@@ -1,16 +1,13 @@
 """Every code block of the README and of docs/ runs: Python in order, command lines at the size of the smoke preset."""
-import os
 import re
 import shlex
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
+import programs
 import pytest
 from PIL import Image
+from programs import ROOT, ends
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 
 
@@ -76,7 +73,5 @@ def test_command_lines_run(page, folder):
             elif any("style_" in part or "faces_" in part for part in rest):
                 rest += ["--config.phases.main.steps=2", "--config.phases.blocks.steps=2",
                          "--config.data.patch_size=32"]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-        result = subprocess.run([sys.executable, str(ROOT / script), *rest], env=environment, capture_output=True,
-                                text=True, check=False)
-        assert result.returncode == 0, f"{' '.join(rest)}\n{result.stderr}"
+        status, said = ends(programs.run(f"{ROOT}/{script}", *rest))
+        assert status == 0, f"{' '.join(rest)}\n{said}"

@@ -5,22 +5,20 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
 import numpy as np
+import programs
 import pytest
 from PIL import Image
+from programs import ROOT, ends
 
 import dynjax
 from configs.sr_tunable import get_config
 from dynjax.training import build, train
 from dynjax.training import workdir as workdirs
 from dynjax.training.workdir import default_workdir
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +32,8 @@ def pictures(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def config(pictures):
-    """The smallest run: one block of four features, L1 and L2."""
+def smallest(pictures):
+    """The config of the smallest run: one block of four features, L1 and L2."""
     config = get_config("smoke")
     config.network.update(features=4, blocks=1)
     config.data.update(source=f"folder:{pictures}", split="", scales=(1.0,))
@@ -45,6 +42,11 @@ def config(pictures):
     config.objectives.perceptual.terms.l2 = 1.0
     config.update(batch_size=4, steps=4, checkpoint_every=2, preview_every=0)
     return config
+
+
+@pytest.fixture
+def config(pictures):
+    return smallest(pictures)
 
 
 def parameters(workdir):
@@ -56,10 +58,17 @@ def rows_of(workdir):
         return list(csv.DictReader(file))
 
 
+@pytest.fixture(scope="module")
+def trained(pictures, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    assert train(smallest(pictures), folder) == 0
+    return folder
+
+
 @pytest.fixture
-def finished(config, tmp_path):
-    assert train(config, tmp_path / "run") == 0
-    return tmp_path / "run"
+def finished(trained, tmp_path):
+    """The folder of a run of `config` that came to its end, a copy for each test."""
+    return Path(shutil.copytree(trained, tmp_path / "run"))
 
 
 def test_a_run_leaves_what_is_promised(config, tmp_path):
@@ -73,18 +82,20 @@ def test_a_run_leaves_what_is_promised(config, tmp_path):
     assert Image.open(tmp_path / "previews" / "0000004.png").width > 48
     net, variables = dynjax.load(tmp_path / "model.safetensors")
     low = np.random.default_rng(0).random((1, 7, 9, 3), np.float32)
-    ends = [net.apply(variables, low, alpha) for alpha in ([1.0, 0.0], [0.0, 1.0])]
-    assert ends[0].shape == (1, 28, 36, 3) and np.abs(ends[0] - ends[1]).max() > 1e-4
+    faithful, pleasing = (jax.jit(net.apply)(variables, low, alpha) for alpha in np.eye(2, dtype=np.float32))
+    assert faithful.shape == (1, 28, 36, 3) and np.abs(faithful - pleasing).max() > 1e-4
 
 
-def test_going_on_equals_never_having_stopped(config, finished, tmp_path):
+def test_more_steps_equal_a_longer_run(config, tmp_path):
+    # A cosine runs over all steps: a run that becomes longer has had another.
+    config.optimizer.schedule = "constant"
+    assert train(config, tmp_path / "long") == 0
     config.steps = 2
-    assert train(config, tmp_path / "parts") == 0
+    assert train(config, tmp_path / "longer") == 0
     config.steps = 4
-    config.optimizer.schedule = "cosine"
-    assert train(config, tmp_path / "parts") == 0
-    # The schedule runs over all steps, so only a constant one repeats bit for bit when `steps` is raised.
-    assert int(rows_of(tmp_path / "parts")[-1]["step"]) == 4
+    assert train(config, tmp_path / "longer") == 0
+    for ours, at_once in zip(parameters(tmp_path / "longer"), parameters(tmp_path / "long"), strict=True):
+        np.testing.assert_array_equal(ours, at_once)
 
 
 def test_a_stopped_run_goes_on_bit_for_bit(config, finished, tmp_path, monkeypatch, capsys):
@@ -200,7 +211,8 @@ def test_init_from_takes_a_plain_network(config, finished, tmp_path):
     assert train(config, tmp_path / "fine") == 0
     tuned, variables = dynjax.load(tmp_path / "fine" / "model.safetensors")
     low = np.random.default_rng(0).random((1, 7, 9, 3), np.float32)
-    np.testing.assert_allclose(tuned.apply(variables, low, [0.4, 0.6]), net.apply(plain, low), atol=1e-5)
+    np.testing.assert_allclose(jax.jit(tuned.apply)(variables, low, np.float32([0.4, 0.6])),
+                               jax.jit(net.apply)(plain, low), atol=1e-5)
 
 
 def test_init_from_of_another_network_is_refused(config, finished, tmp_path):
@@ -261,32 +273,24 @@ def test_default_folders():
     assert default_workdir(get_config("smoke")) == Path("runs/sr_tunable-smoke")
 
 
-def command(*arguments, cwd):
-    """A command line of the project, run as a user would, in another folder."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-    script, *rest = arguments
-    return subprocess.run([sys.executable, str(ROOT / script), *rest], cwd=cwd, env=environment, text=True,
-                          capture_output=True, check=False)
-
-
 def test_the_command_line_trains_and_measures(tmp_path, pictures):
     source = f"--config.evaluation.source=folder:{pictures}"
     config = (f"{ROOT}/configs/sr_tunable.py:smoke", source, "--config.evaluation.split=",
               "--config.network.features=4", "--config.network.blocks=1")
-    trained = command("train.py", "--config", *config, cwd=tmp_path)
-    assert trained.returncode == 0 and "compiling" in trained.stderr, trained.stderr
-    measured = command("evaluate.py", "--config", *config, cwd=tmp_path)
-    assert measured.returncode == 0 and "bicubic" in measured.stdout, measured.stderr
+    status, said = ends(programs.start("--config", *config, cwd=tmp_path))
+    assert status == 0 and "compiling" in said, said
+    status, said = ends(programs.run(f"{ROOT}/evaluate.py", "--config", *config, cwd=tmp_path))
+    assert status == 0 and "bicubic" in said, said
     for name in ("grid.csv", "table.csv", "table.md", "plot.png", "sheet.png"):
         assert (tmp_path / "runs/sr_tunable-smoke/evaluation" / name).stat().st_size > 0
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
+@pytest.mark.parametrize(("arguments", "wanted"), [
     (["--config.stps=3"], "no entry 'stps'; did you mean 'steps'"), (["--config.steps=many"], "invalid literal"),
     (["--wrkdir=x"], "Did you mean: workdir")])
-def test_wrong_flags_are_told_in_one_line(tmp_path, arguments, said):
-    result = command("train.py", "--config", f"{ROOT}/configs/sr_tunable.py", *arguments, cwd=tmp_path)
-    assert result.returncode != 0 and said in result.stderr and len(result.stderr.strip().splitlines()) == 1
+def test_wrong_flags_are_told_in_one_line(tmp_path, arguments, wanted):
+    status, said = ends(programs.start("--config", f"{ROOT}/configs/sr_tunable.py", *arguments, cwd=tmp_path))
+    assert status != 0 and wanted in said and len(said.strip().splitlines()) == 1
 
 
 @pytest.mark.slow
