@@ -36,6 +36,13 @@ def test_the_noisy_aim_follows_alpha_or_keeps_all(preserve):
     assert task.aims(example, {"fidelity": jnp.ones(4)}) == {}
 
 
+@pytest.mark.parametrize("task", [Denoise(), DenoiseDeblur()])
+def test_an_evaluation_example_takes_a_batch_axis(task):
+    """As previews and aims give it one."""
+    example = task.evaluation_example(PICTURES[0])
+    assert all(value[None].shape == (1, *np.shape(value)) for value in example.values())
+
+
 def test_the_evaluation_s_noise_is_numpy_s_of_seed_0_anew_for_every_picture(parity):
     case = parity("ms_degradations")
     image = (case["in/image_u8_hwc"] / np.float32(255)).astype(np.float32)

@@ -197,7 +197,7 @@ def _second(net, method, example):
     if wanted != ["sigma"] or "sigma" not in example:
         raise ValueError(f"the network {method} must be given {', '.join(wanted)} besides the picture, which the task "
                          "does not know; wanted one that needs the picture alone, or a task of one noise level.")
-    return (np.float32(example["sigma"]),)
+    return (example["sigma"],)
 
 
 def _output_of(net, variables, image, second):

@@ -48,7 +48,7 @@ class Denoise(NoiseKept):
         noise = np.random.RandomState(self.noise_seed).normal(0, self.levels_255[0] / 255, clean.shape)
         noisy = (clean + noise).astype(np.float32)
         return {"input": np.clip(noisy, 0, 1) if self.clip else noisy, "target": clean,
-                "sigma": self.levels_255[0] / 255}
+                "sigma": np.float32(self.levels_255[0] / 255)}
 
 
 def split_keys(keys, count=2):

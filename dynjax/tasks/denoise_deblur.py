@@ -77,7 +77,7 @@ class DenoiseDeblur(Task):
         noise = np.random.RandomState(self.noise_seed).normal(0, sigma / 255, clean.shape)
         noisy = (blurred + noise).astype(np.float32)
         noisy = np.clip(noisy, 0, 1) if self.clip else noisy
-        return {"input": noisy, "target": clean, "noise": noisy - blurred, "sigma": sigma / 255}
+        return {"input": noisy, "target": clean, "noise": noisy - blurred, "sigma": np.float32(sigma / 255)}
 
     def aim(self, example, alpha):
         """The aim of training at this alpha, for one example without a batch axis."""

@@ -40,7 +40,8 @@ class Task:
         raise NotImplementedError
 
     def evaluation_example(self, image, key):
-        """The same for one clean numpy picture [H, W, C], by the task's evaluation protocol, without a batch axis."""
+        """The same for one clean numpy picture [H, W, C], by the task's evaluation protocol: numpy arrays without a
+        batch axis."""
         raise NotImplementedError
 
     def aims(self, example, alpha):
