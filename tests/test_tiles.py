@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dynjax import image
-from dynjax.networks import EDSR
+from dynjax.networks import EDSR, NAFNet
 
 RNG = np.random.default_rng(0)
 
@@ -58,7 +58,7 @@ def test_the_reach_of_a_network(net, options, wanted):
 
 
 def test_a_network_that_sees_everything_has_no_reach():
-    with pytest.raises(ValueError, match="sees all of an image of 256 x 256; wanted a bounded one"):
+    with pytest.raises(ValueError, match="sees all of an image of 256 x 256, or does not"):
         image.reach(applied(Pooled()), largest=128)
 
 
@@ -77,6 +77,27 @@ def test_tiles_equal_the_whole(net, options, size):
     tiles = image.tiled(noting, x, tile=16, overlap=image.reach(run, **options), **options)
     np.testing.assert_allclose(tiles, run(x), atol=1e-5)
     assert len(shapes) == 1 and shapes[0][1] < size[0]     # one program, of less than the whole
+
+
+def local(pool):
+    net = NAFNet(features=4, encoder_blocks=(1,), decoder_blocks=(1,), middle_blocks=1, pool=pool, train_size=(24, 24))
+    shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+    rng = np.random.default_rng(1)
+    variables = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(0, 0.5, leaf.shape), jnp.float32), shapes)
+    return lambda x: net.apply(variables, x)
+
+
+def test_tiles_of_local_means_equal_the_whole():
+    """A tile's edge cuts away everything beyond it: more than a few pixels changed far away."""
+    run, x = local("local"), jnp.asarray(RNG.uniform(0, 1, (1, 161, 143, 3)).astype(np.float32))
+    whole = np.asarray(jax.jit(run)(x))
+    tiles = image.tiled(run, x, tile=16, overlap=image.reach(run, multiple=2), multiple=2)
+    np.testing.assert_allclose(tiles, whole, atol=2e-5 * np.abs(whole).max())
+
+
+def test_local_means_that_depend_on_the_size_have_no_reach():
+    with pytest.raises(ValueError, match="does not treat parts of an image as it treats the whole"):
+        image.reach(local("local_fast"), multiple=2, largest=64)
 
 
 def test_small_images_run_whole():

@@ -4,9 +4,11 @@ import jax.numpy as jnp
 import numpy as np
 
 LARGEST_REACH = 512
-BLOCK = 32   # pixels; so many that a mean over the largest image shows them
+BLOCK = 32    # pixels in the middle of what is looked at
+MARGIN = 128  # pixels that are cut away at most
 DRAWS = 3
-ROUNDING = 1e-5   # of the largest value
+# Of the largest value: what is no influence, and what two sizes of an image may differ by in running sums.
+ROUNDING, NOISE = 1e-5, 1e-4
 
 
 def tiled(function, images, *, tile, overlap, scale=1, multiple=1):
@@ -59,8 +61,8 @@ def reach(function, *, channels=3, scale=1, multiple=1, largest=LARGEST_REACH):
 
     A block of pixels in the middle of an image is made NaN, and the farthest NaN of the answer is looked for: that
     finds all that could have an influence, whatever the weights are. Where a layer adds zero times everything, as a
-    resize by matrices or running sums do, all is NaN; then random numbers are added to the block, and the farthest
-    place is looked for where the answer is another number beyond rounding.
+    resize by matrices or running sums do, all is NaN; then images are cut as tiles are, and it is looked for how far
+    from the cuts the answers are other ones beyond rounding.
 
     Args:
       function, scale, multiple: as for `tiled`. channels: of the images.
@@ -70,37 +72,57 @@ def reach(function, *, channels=3, scale=1, multiple=1, largest=LARGEST_REACH):
       The reach in input pixels.
 
     Raises:
-      ValueError: a network that sees all of an image, such as one with a mean over the whole.
+      ValueError: a network that sees all of an image, such as one with a mean over the whole, or that works otherwise
+        on images of another size, as the fast local means of NAFNet do.
     """
-    radius, block = 16, -(-BLOCK // multiple) * multiple
+    function, radius = jax.jit(function), 16
+    block = -(-BLOCK // multiple) * multiple
     while True:
         radius = -(-radius // multiple) * multiple
-        side = 2 * radius + block
-        touched = _touched(jax.jit(function), side, radius, channels)
-        touched = touched.reshape(side, scale, side, scale).any((1, 3))
-        places = np.flatnonzero(touched.any(0) | touched.any(1))
-        found = max(radius - places[0], places[-1] - (radius + block - 1)) if len(places) else 0
+        found = _reach_of_nan(function, radius, block, channels, scale)
+        if found is None:
+            found = _reach_of_cuts(function, radius, block, channels, scale, multiple)
         if found < radius:
-            return int(max(found, 0))
+            return found
         if radius >= largest:
-            raise ValueError(f"the network sees all of an image of {2 * radius} x {2 * radius}; wanted a "
-                             "bounded one for tiles that equal the whole. Give an overlap yourself for tiles that come "
-                             "near it.")
+            raise ValueError(f"the network sees all of an image of {2 * radius} x {2 * radius}, or does not treat "
+                             "parts of an image as it treats the whole; wanted one of bounded reach for tiles that "
+                             "equal the whole. Give an overlap yourself for tiles that come near it.")
         radius *= 2
 
 
-def _touched(function, side, radius, channels):
-    """Which pixels [H', W'] of the answer depend on the block in the middle, `radius` pixels away from the edges."""
-    draws = np.random.default_rng(0).uniform(0, 1, (1 + DRAWS, 1, side, side, channels)).astype(np.float32)
-    images, block = draws[0], (slice(None), slice(radius, -radius), slice(radius, -radius))
-    put = lambda values: np.asarray(function(jnp.asarray(images).at[block].set(values)))
-    touched = np.isnan(put(jnp.nan)).any((0, 3))
+def _reach_of_nan(function, radius, block, channels, scale):
+    """How far NaNs spread from a block with so many pixels around it; None where they are everywhere."""
+    side = 2 * radius + block
+    image = np.random.default_rng(0).uniform(0, 1, (1, side, side, channels)).astype(np.float32)
+    image[:, radius:-radius, radius:-radius] = np.nan
+    touched = np.isnan(function(image)).any((0, 3)).reshape(side, scale, side, scale).any((1, 3))
     if touched.all():
-        before = put(images[block])
-        # What the last digits say is not an influence: running sums change those anywhere.
-        apart = np.max([np.abs(put(images[block] + other[block]) - before) for other in draws[1:]], axis=0)
-        touched = (apart > ROUNDING * np.abs(before).max()).any((0, 3))
-    return touched
+        return None
+    places = np.flatnonzero(touched.any(0) | touched.any(1))
+    return int(max(radius - places[0], places[-1] - (radius + block - 1), 0)) if len(places) else 0
+
+
+def _reach_of_cuts(function, radius, block, channels, scale, multiple):
+    """How far from the cuts a part of an image has other answers than in the whole; `radius` where they are everywhere.
+    """
+    margin = -(-min(radius, MARGIN) // multiple) * multiple
+    side = 2 * radius + block
+    inner = (slice(None), slice(margin, margin + side), slice(margin, margin + side))
+    answer = (slice(None), *(slice(scale * margin, scale * (margin + side)),) * 2)
+    rng, apart, largest = np.random.default_rng(0), 0, 0
+    for _ in range(DRAWS):
+        image = rng.uniform(1, 2, (1, side + 2 * margin, side + 2 * margin, channels)).astype(np.float32)
+        image[inner] -= 1   # darker than what is cut away, so that a mean over all of it shows
+        part, whole = np.asarray(function(image[inner])), np.asarray(function(image))[answer]
+        apart, largest = np.maximum(apart, np.abs(part - whole)), max(largest, np.abs(part).max())
+    apart = apart.max((0, 3)).reshape(side, scale, side, scale).max((1, 3))
+    depth = np.minimum(np.arange(side), np.arange(side)[::-1])
+    depth = np.minimum(depth[:, None], depth)
+    rounding = apart[depth >= radius].max()
+    if rounding > NOISE * largest:
+        return radius
+    return int(depth[apart > max(ROUNDING * largest, 2 * rounding)].max(initial=-1)) + 1
 
 
 def _spans(side, tile, overlap, multiple):
