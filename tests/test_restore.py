@@ -103,6 +103,34 @@ def test_a_tuned_network_needs_its_alpha_and_others_none():
         restore(net, variables, picture, 0.5)
 
 
+def test_a_wrong_alpha_is_told_by_itself():
+    tunable = dynjax.Tunable(made()[0], alpha=("a", "b"))
+    with pytest.raises(ValueError, match=r"cannot take this picture: alpha by name .*missing: b"):
+        restore(tunable, tunable.stack(made()[1]), np.full((4, 4, 3), 200, np.uint8), {"a": 0.5})
+
+
+def test_a_tuned_network_is_given_what_it_needs_besides_alpha():
+    net = dynjax.Tunable(dynjax.networks.FFDNet(features=4, layers=3, channels=3), alpha=("a", "b"))
+    variables, picture = started(net, jnp.zeros(2), jnp.zeros(())), RNG.random((7, 8, 3)).astype(np.float32)
+    weak, strong = (restore(net, variables, picture, [0.3, 0.7], (sigma,)) for sigma in (0.01, 0.3))
+    assert weak.shape == picture.shape and np.abs(weak - strong).max() > 1e-3
+    with pytest.raises(ValueError, match=r"takes sigma besides, and restore got further=\(\); wanted 1"):
+        restore(net, variables, picture, [0.3, 0.7])
+
+
+def test_a_network_of_learned_positions_takes_pictures_of_its_size():
+    net = dynjax.networks.SwinIR(features=4, depths=(2,), heads=(1,), window=2, positions=(16, 16))
+    picture = RNG.random((16, 16, 3)).astype(np.float32)
+    assert restore(net, started(net), picture).shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize("options", [{"tile": 2.5}, {"tile": 0}, {"overlap": "a"}, {"multiple": 0}])
+def test_tiles_of_no_such_size_are_told(options):
+    (name, given), = options.items()
+    with pytest.raises(ValueError, match=f"restore got {name}={given!r}; wanted a whole number of pixels"):
+        restore(*made(), np.zeros((4, 4, 3), np.uint8), **options)
+
+
 def test_files_keep_their_bits(tmp_path):
     picture = (RNG.integers(0, 32768, (12, 9, 3)) * 2).astype(np.uint16)
     write_deep_picture(tmp_path / "in.png", picture)
@@ -129,7 +157,7 @@ def test_a_folder_in_place_of_a_picture_is_told(tmp_path):
 @pytest.mark.parametrize(("net", "picture", "sentence"), [
     (made(), np.zeros((4, 4), np.uint8), r"uint8 of shape \(4, 4\); wanted uint8, uint16 or floats"),
     (made(), np.zeros((4, 4, 3), np.int32), "int32 of shape"), (made(), np.zeros((4, 4, 3), np.uint32), "uint32 of"),
-    (made((1.0, 1.0)), np.zeros((4, 4, 3), np.uint8), "does not give pictures for pictures .wanted 2 channels")])
+    (made((1.0, 1.0)), np.zeros((4, 4, 3), np.uint8), "cannot take this picture: wanted 2 channels")])
 def test_what_cannot_be_restored_is_told(net, picture, sentence):
     with pytest.raises(ValueError, match=sentence):
         restore(*net, picture)
