@@ -57,3 +57,54 @@ def test_variants_by_hand(layers):
     arrays = zeros(layers)
     net = eval(recognised(dict(sorted(arrays.items()))), {"pretrained": pretrained})
     assert pretrained.load(net, arrays)["params"]
+
+
+def test_swinir_s_switches_are_told(parity):
+    arrays = {name: array for name, array in parity("torch_swinir_lightweight_x2").params().items()
+              if not name.startswith("patch_embed.norm.") and not name.endswith("attn.qkv.bias")}
+    features = arrays["conv_first.weight"].shape[0]
+    arrays["absolute_pos_embed"] = np.zeros((1, 16 * 16, features))
+    said = recognised(arrays)
+    assert "ape=True, img_size=16, patch_norm=False, qkv_bias=False" in said
+    assert pretrained.load(eval(said, {"pretrained": pretrained}), arrays)["params"]
+
+
+@pytest.mark.parametrize(("features", "hidden"), [(60, 120), (60, 123), (120, 245), (7, 12)])
+def test_the_ratio_that_is_told_gives_the_size_again(parity, features, hidden):
+    arrays = parity("torch_swinir_lightweight_x2").params()
+    arrays["layers.0.residual_group.blocks.0.mlp.fc1.weight"] = np.zeros((hidden, features))
+    arrays["conv_first.weight"] = np.zeros((features, 3, 3, 3))
+    ratio = float(recognised(arrays).partition("mlp_ratio=")[2].partition(",")[0])
+    assert int(features * ratio) == hidden
+
+
+@pytest.mark.parametrize(("inside", "images", "told"), [
+    (4, 3, "num_in_ch=4, num_out_ch=3, scale=4"), (6, 3, "num_in_ch=6, num_out_ch=3, scale=4"),
+    (1, 3, "num_in_ch=1, num_out_ch=3, scale=4"), (12, 3, "num_in_ch=3, num_out_ch=3, scale=2"),
+    (48, 3, "num_in_ch=3, num_out_ch=3, scale=1")])
+def test_what_rrdbnet_takes_and_gives_is_told(inside, images, told):
+    layers = {"conv_first": (inside, 4), "body.0.rdb1.conv1": (4, 2), "conv_last": (4, images)}
+    assert told in recognised(zeros(layers))
+
+
+@pytest.mark.parametrize(("name", "arguments", "sentence"), [
+    ("swinir", {}, "did you mean SwinIR"), ("SwinIR", {"depths": 6}, "SwinIR got depths=6, which do not fit"),
+    ("NAFNet", {"enc_blk_nums": 2}, "NAFNet got enc_blk_nums=2, which do not fit")])
+def test_networks_that_there_are_not_are_told(name, arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        pretrained.network(name, **arguments)
+
+
+@pytest.mark.parametrize(("name", "arguments", "sentence"), [
+    ("SwinIR", {"upsampler": "bicubic"}, "upsampler='bicubic'"), ("NAFNet", {"width": 0}, "cannot be built"),
+    ("SwinIR", {"window_size": 7.5}, "cannot be built"),
+    ("NAFNet", {"enc_blk_nums": [-1], "dec_blk_nums": [1]}, "wanted 0 or more blocks each")])
+def test_networks_that_cannot_be_built_are_told(name, arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        pretrained.load(pretrained.network(name, **arguments), {"a.weight": np.zeros(2)})
+
+
+@pytest.mark.parametrize("source", [[], None, b""])
+def test_what_is_no_source_is_told(source):
+    with pytest.raises(ValueError, match="wanted a path or a dict of arrays"):
+        pretrained.load(EDSR(features=2, blocks=1, scale=1), source)

@@ -21,20 +21,21 @@ def network(class_name, **arguments):
     Tunable ones come as Tunable(network) with P = num_params unnamed objectives. `pretrained.load` reads their weights.
 
     Args:
-      class_name: "EDSR", "MSRResNet", "RRDBNet", "SRVGGNetCompact" (BasicSR); "NAFNet", "NAFNetLocal"
-        (megvii-research); "DnCNN", "FFDNet" (KAIR); "TunableEDSR", "TunableNAFNet", "TunableStyleNet", "TunableConv2d",
-        "TunableDense", "TunableParameter" (mindediting); "DynamicStyleTransfer", "DynamicStyleTransferDual" and their
-        "MainNet" (Dynamic-Net; they take and give images that are normalised by ImageNet's mean and deviation),
-        "DynamicDcGan", its "MainNet" (with an argument of its own, such as ngf) and "Discriminator"; "UnetGenerator"
-        and "NLayerDiscriminator" (the PyTorch port of pix2pix; norm_layer is "batch", "instance", or the norm's class
-        as PyTorch prints it).
+      class_name: "EDSR", "MSRResNet", "RRDBNet", "SRVGGNetCompact" (BasicSR); "SwinIR"; "NAFNet", "NAFNetLocal"
+        (megvii-research); "DnCNN", "FFDNet" (KAIR); "TunableEDSR", "TunableSwinIR", "TunableNAFNet",
+        "TunableStyleNet", "TunableConv2d", "TunableDense", "TunableParameter" (mindediting); "DynamicStyleTransfer",
+        "DynamicStyleTransferDual" and their "MainNet" (Dynamic-Net; they take and give images that are normalised by
+        ImageNet's mean and deviation), "DynamicDcGan", its "MainNet" (with an argument of its own, such as ngf) and
+        "Discriminator"; "UnetGenerator" and "NLayerDiscriminator" (the PyTorch port of pix2pix; norm_layer is "batch",
+        "instance", or the norm's class as PyTorch prints it).
       arguments: as the official constructor has them.
 
     Raises:
       ValueError: unknown class or argument, or a value that the official class does not take.
     """
     if class_name not in _makers:
-        close = difflib.get_close_matches(str(class_name), _makers, n=1)
+        by_lower = {name.lower(): name for name in _makers}
+        close = [by_lower[name] for name in difflib.get_close_matches(str(class_name).lower(), by_lower, n=1)]
         raise ValueError(f"no official class {class_name!r} is known{f'; did you mean {close[0]}' if close else ''}; "
                          f"wanted one of {', '.join(sorted(_makers))}.")
     known = inspect.signature(_makers[class_name]).parameters
@@ -43,7 +44,15 @@ def network(class_name, **arguments):
     if unknown or missing:
         said = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
         raise ValueError(f"the arguments do not fit {class_name} ({'; '.join(said)}); it takes {', '.join(known)}.")
-    return _makers[class_name](**arguments)
+    try:
+        return _makers[class_name](**arguments)
+    except TypeError as error:   # such as a number where the original counts layers in a list
+        raise ValueError(f"{class_name} got {_said(arguments)}, which do not fit ({error}); wanted values of the kinds "
+                         "that the official constructor takes.") from None
+
+
+def _said(arguments):
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
 def tuning(num_params, mode, expand_params=1):

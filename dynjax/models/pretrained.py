@@ -8,7 +8,7 @@ import numpy as np
 from flax import traverse_util
 
 from dynjax.files import read_arrays
-from dynjax.files.messages import one_line
+from dynjax.files.messages import first_line, one_line
 from dynjax.models import families  # noqa: F401  (makes the official programs known)
 from dynjax.models.conversions import KINDS, convert_stack, official_name
 from dynjax.models.layouts import layouts
@@ -55,6 +55,8 @@ def load(net, source, *, start="copies"):
 
 
 def _unwrap(source):
+    if not isinstance(source, Mapping):
+        raise ValueError(f"the source is {one_line(source)}; wanted a path or a dict of arrays by official names.")
     for name in NESTED:
         if isinstance(source.get(name), Mapping):
             source = source[name]
@@ -86,7 +88,11 @@ def _score(layout, arrays):
 def _shapes(plain, layout):
     """The plain network's variables as shapes."""
     init = lambda key, x: plain.init(key, x, *layout.further)
-    return jax.eval_shape(init, jax.random.key(0), jax.ShapeDtypeStruct(layout.example, jnp.float32))
+    try:
+        return jax.eval_shape(init, jax.random.key(0), jax.ShapeDtypeStruct(layout.example, jnp.float32))
+    except (TypeError, ZeroDivisionError) as error:   # fields that no network has, such as 0 features
+        raise ValueError(f"the network {one_line(plain)} cannot be built ({first_line(error)}); give it other "
+                         "arguments.") from None
 
 
 def _is_stacked(layout, shapes, arrays):

@@ -133,6 +133,9 @@ class NAFNet(nn.Module):
                              for inner, side in zip(sides, self.train_size, strict=True))
 
     def _check_fields(self):
+        if min(*self.encoder_blocks, *self.decoder_blocks, self.middle_blocks, 0) < 0:
+            raise ValueError(f"NAFNet got encoder_blocks={self.encoder_blocks}, middle_blocks={self.middle_blocks} and "
+                             f"decoder_blocks={self.decoder_blocks}; wanted 0 or more blocks each.")
         if self.pool not in POOLS:
             raise ValueError(f"NAFNet got pool={self.pool!r}; wanted one of {', '.join(POOLS)}.")
         if len(self.encoder_blocks) != len(self.decoder_blocks):

@@ -41,8 +41,9 @@ def _check_channels(name, num_in_ch, num_out_ch):
 def _like(entries):
     if entries.has("body.0.rdb1.conv1.weight"):
         images, inside = entries.outputs("conv_last"), entries.inputs("conv_first")
-        scale = {1: 4, 4: 2, 16: 1}[inside // images]   # what is unshuffled before the network
-        return "RRDBNet", {"num_in_ch": images, "num_out_ch": images, "scale": scale,
+        # For the smaller scales pixels are unshuffled before the network.
+        taken, scale = {4 * images: (images, 2), 16 * images: (images, 1)}.get(inside, (inside, 4))
+        return "RRDBNet", {"num_in_ch": taken, "num_out_ch": images, "scale": scale,
                            "num_feat": entries.outputs("conv_first"), "num_block": entries.count("body.{}.rdb1"),
                            "num_grow_ch": entries.outputs("body.0.rdb1.conv1")}
     if entries.has("upconv1.weight", "body.0.conv1.weight"):

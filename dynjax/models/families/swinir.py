@@ -66,8 +66,27 @@ def _like(entries):
     return "TunableSwinIR" if entries.stacked else "SwinIR", {
         "upscale": scale, "in_chans": images, "window_size": side, "img_range": 255.0 if side == 7 else 1.0,
         "depths": depths, "embed_dim": features, "num_heads": heads,
-        "mlp_ratio": entries.shapes[f"{block}mlp.fc1.weight"][-2] / features, "upsampler": upsampler,
-        "resi_connection": "3conv" if three else "1conv"}
+        "mlp_ratio": _ratio(features, entries.shapes[f"{block}mlp.fc1.weight"][-2]), "upsampler": upsampler,
+        "resi_connection": "3conv" if three else "1conv", **_unusual(entries, block)}
+
+
+def _ratio(features, hidden):
+    """The ratio by which the original makes `hidden` of `features`, rounding down."""
+    ratio = hidden / features
+    return ratio if int(features * ratio) == hidden else (hidden + 0.5) / features
+
+
+def _unusual(entries, block):
+    """The arguments of switches that stand otherwise than in the published variants."""
+    unusual = {}
+    positions = entries.shapes.get("absolute_pos_embed")
+    if positions is not None:
+        unusual |= {"ape": True, "img_size": round(positions[-2] ** 0.5)}
+    if not any(name.startswith("patch_embed.norm.") for name in entries.shapes):
+        unusual["patch_norm"] = False
+    if not entries.has(f"{block}attn.qkv.bias"):
+        unusual["qkv_bias"] = False
+    return unusual
 
 
 @layouts_of(SwinIR)
@@ -111,4 +130,4 @@ def _last_layers(net):
     return {"none": ["conv_last"], "pixelshuffledirect": ["upsample_0"],
             "pixelshuffle": ["conv_before_upsample", *(f"upsample_{i}" for i in steps), "conv_last"],
             "nearest+conv": ["conv_before_upsample", *(f"conv_up{i + 1}" for i in steps), "conv_hr", "conv_last"],
-            }[net.upsampler]
+            }.get(net.upsampler, [])   # the network itself says that there is no such one
