@@ -1,5 +1,7 @@
 """What train.py and evaluate.py share: flags, and mistakes told in one line instead of a traceback."""
 import ctypes
+import errno
+import functools
 import os
 import re
 import sys
@@ -39,6 +41,8 @@ def run(main):
         # Of pictures with damaged notes about the camera; one that cannot be read is named in our own words.
         warnings.filterwarnings("ignore", module=r"PIL\.")
         keep_memory()
+        for stream in (sys.stdout, sys.stderr):
+            stream.write = functools.partial(_write, stream, stream.write)
         try:
             return main()
         except (ValueError, OSError) as error:
@@ -47,6 +51,21 @@ def run(main):
             _exit(ValueError(str(error) or "interrupted."), 130)
 
     app.run(guarded, flags_parser=parse)
+
+
+def _write(stream, write, text):
+    """Writes while somebody reads: what is printed to a closed pipe or terminal must not end a run."""
+    try:
+        count = write(text)
+        stream.flush()
+        return count
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EIO):
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        return len(text)
 
 
 def keep_memory():
@@ -78,7 +97,9 @@ def _exit(error, status):
 
 def _sentence(error):
     """One line from an error, without what the config library wraps around it."""
-    text = str(error).replace("\\n", "\n").replace("\\'", "'").strip("'\"\n ")
+    text = str(error).replace("\\n", "\n").replace("\\'", "'").strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1].strip()
     suggestion = re.search(r'Did you mean "(.+?)" instead of "(.+?)"', text)
     if suggestion:
         return f"the config has no entry {suggestion[2]!r}; did you mean {suggestion[1]!r}?"

@@ -38,6 +38,25 @@ def test_training_batches_go_on(thousand, caplog):
     assert message.startswith(f"left out: {thousand}/0000.png cannot be read as a picture")
 
 
+@pytest.mark.parametrize("became", ["gone", "smaller", "too small"])
+def test_a_picture_that_changes_while_training_is_passed_over_or_read_anew(tmp_path, became):
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    for name in "ab":
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    batches = training_batches(open_source(f"folder:{tmp_path}"), batch_size=4, patch_size=16, seed=0, cache="none",
+                               scales=(1.0, 0.3))
+    assert next(batches).shape == (4, 16, 16, 3)
+    if became == "gone":
+        (tmp_path / "a.png").unlink()
+    else:
+        Image.fromarray(picture[:40, :40] if became == "smaller" else picture[:8, :8]).save(tmp_path / "new", "png")
+        (tmp_path / "new").replace(tmp_path / "a.png")
+    for batch in itertools.islice(batches, 12):   # read ahead of what is asked for
+        assert batch.shape == (4, 16, 16, 3)
+    batches.close()
+    assert batches.skipped == (became != "smaller")
+
+
 def test_evaluation_goes_on(thousand, caplog):
     images = evaluation_images(open_source(f"folder:{thousand}"))
     names = [name for name, _ in images]

@@ -91,5 +91,6 @@ def test_folder_errors(tmp_path):
 
 def test_names_are_stems_where_these_are_enough():
     assert unique_names(["a/1.png", "a/2.png"]) == ["1", "2"]
+    assert unique_names(["stra\udcdfe.png"]) == [r"stra\xdfe"]   # of Latin-1, as the system gives it
     assert unique_names(["a/1.png", "b/1.png", "b/2.x.png"]) == ["a/1", "b/1", "2.x"]
     assert unique_names(["1.jpg", "1.png", "b/1.png"]) == ["1.jpg", "1.png", "b/1"]

@@ -110,6 +110,15 @@ def test_stopped_by_a_signal_it_ends_as_if_nothing_had_happened(number, tmp_path
 
 
 @pytest.mark.slow
+def test_nobody_has_to_read_what_it_says(tmp_path, cache):
+    """As behind `| less` that was left, or in a terminal that was closed."""
+    program = start("denoise_tunable", tmp_path, cache)
+    program.stdout.close()
+    assert program.wait(timeout=programs.LIMIT) == 0
+    assert newest(tmp_path) == 60 and (tmp_path / "model.safetensors").exists()
+
+
+@pytest.mark.slow
 def test_a_second_run_in_the_same_folder_is_refused(tmp_path, cache):
     first = start("denoise_tunable", tmp_path, cache)
     wait_until(lambda: (tmp_path / "config.json").exists(), first)

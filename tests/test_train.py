@@ -18,6 +18,7 @@ import dynjax
 from configs.sr_tunable import get_config
 from dynjax.training import build, train
 from dynjax.training import workdir as workdirs
+from dynjax.training.logs import Log
 from dynjax.training.workdir import default_workdir
 
 
@@ -179,6 +180,19 @@ def test_a_folder_that_cannot_be_written_is_refused(config, tmp_path, monkeypatc
     assert not (tmp_path / "run" / "log.csv").exists()
 
 
+def test_a_folder_that_is_moved_while_training_is_told(config, tmp_path, monkeypatch):
+    original = Log.write
+    monkeypatch.setattr(Log, "write", lambda log, step: (shutil.rmtree(tmp_path / "run", ignore_errors=True),
+                                                         original(log, step)))
+    with pytest.raises(ValueError, match=r"written \(No such file or directory\)\. Put the folder back"):
+        train(config, tmp_path / "run")
+
+
+def test_names_that_are_no_utf_8(config, tmp_path):
+    with pytest.raises(ValueError, match=r"has a name that is no UTF-8"):
+        train(config, tmp_path / "bad\udcff")
+
+
 def test_a_disk_that_fills_up_is_told(config, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -247,7 +261,8 @@ def test_what_is_not_finite_is_named_with_its_objective_and_alpha(tmp_path):
     ("task.name", "denoising", "super_resolution"),
     ("task.name", "denoise", r"task\.scale is set, but task\.name 'denoise' has no such option; it takes "),
     ("network.scale", 2, "wanted the same"),
-    ("optimizer.accumulate", 0, "wanted 1 or more")])
+    ("optimizer.accumulate", 0, "wanted 1 or more"), ("steps", 0, "steps is 0; wanted 1 or more"),
+    ("seed", 2**63, "from 0 to 2"), ("seed", -1, "from 0 to 2")])
 def test_mistakes_in_a_config_are_told(config, tmp_path, key, value, said):
     with config.ignore_type():
         config.update_from_flattened_dict({key: value})
@@ -317,9 +332,11 @@ def test_a_first_start_that_failed_does_not_lock_the_folder(config, tmp_path):
     assert train(config, tmp_path) == 0
 
 
-def test_a_missing_evaluation_folder_shows_before_training(config, tmp_path):
-    config.evaluation.source, config.preview_every = "folder:nowhere", 4
-    with pytest.raises(ValueError, match="nowhere"):
+@pytest.mark.parametrize(("key", "value", "said"), [
+    ("source", "folder:nowhere", "nowhere"), ("alphas", 1, "2 or more")])
+def test_what_no_preview_can_be_made_of_shows_before_training(config, tmp_path, key, value, said):
+    config.evaluation[key], config.preview_every = value, 4
+    with pytest.raises(ValueError, match=said):
         train(config, tmp_path)
     assert not (tmp_path / "log.csv").exists() or not rows_of(tmp_path)
 

@@ -1,4 +1,5 @@
 """A run's folder: what is refused before anything in it is touched."""
+import contextlib
 import json
 
 import pytest
@@ -39,6 +40,17 @@ def test_checkpoints_without_their_config_are_refused(workdir, content):
 def test_a_model_without_its_checkpoints_is_not_overwritten(workdir):
     (workdir / "checkpoints" / "4").rmdir()
     with pytest.raises(ValueError, match=r"model\.safetensors is of an earlier run, whose checkpoints are gone"):
+        workdirs.check(workdir, CONFIG)
+
+
+@pytest.mark.parametrize(("last", "refused"), [(4, False), (5, True)])
+def test_a_log_without_the_checkpoints_it_tells_of_is_not_overwritten(workdir, last, refused):
+    """Between a row of the log and its checkpoint a run may be killed."""
+    (workdir / "checkpoints" / "4").rmdir()
+    (workdir / "model.safetensors").unlink()
+    (workdir / "log.csv").write_text(f"step,loss\n1,0.5\n{last},0.25\n")
+    workdirs.record(workdir, ConfigDict({"seed": 0, "checkpoint_every": 4}))
+    with pytest.raises(ValueError, match=r"log\.csv is of an earlier run") if refused else contextlib.nullcontext():
         workdirs.check(workdir, CONFIG)
 
 

@@ -85,12 +85,16 @@ class PictureCache:
         return [scale for scale in scales if min(self._reduced(index, scale)) >= self.smallest] or [1.0]
 
     def scaled(self, index, scale, recent=None):
-        """Picture `index` reduced by `scale`, antialiased (Pillow's bicubic); it is usable."""
+        """Picture `index`, which was usable, reduced by `scale`, antialiased (Pillow's bicubic); None, as for `load`,
+        where it no longer is."""
         picture = self._find((index, scale), recent)
         if picture is None:
             picture = self.load(index, recent)
+            if picture is None:
+                return None
             height, width = self._reduced(index, scale)
-            if (height, width) != picture.shape[:2]:
+            # The file may have become a smaller picture since the scale was chosen.
+            if self.smallest <= min(height, width) and (height, width) != picture.shape[:2]:
                 picture = resized(picture, (width, height), Image.Resampling.BICUBIC)
                 self._keep((index, scale), picture, recent)
         return picture

@@ -1,5 +1,6 @@
 """What every source of pictures is: random access by index, a name a picture, unreadable ones passed over."""
 import logging
+import os
 import threading
 from collections import Counter
 from pathlib import Path, PurePosixPath
@@ -116,7 +117,8 @@ def unique_names(paths):
     for longer in (lambda path: str(path.with_suffix("")), str):
         count = Counter(names)
         names = [name if count[name] == 1 else longer(path) for name, path in zip(names, paths, strict=True)]
-    return names
+    # Old archives have names that are no UTF-8, which no table could hold.
+    return [os.fsencode(name).decode(errors="backslashreplace") for name in names]
 
 
 def check_picture(picture, name):

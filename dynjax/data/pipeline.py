@@ -181,9 +181,11 @@ class CropBatches:
         """A view of example `number` (counted over all batches); `draws` are seven floats in [0, 1)."""
         count = len(self.pictures)
         epoch, place = divmod(number // self.crops_per_image, count)
-        index = self.pictures.usable(int(_order(self.seed, epoch, count)[place]), recent)
-        scales = self.pictures.fitting(index, self.scales)
-        picture = self.pictures.scaled(index, scales[int(draws[0] * len(scales))], recent)
+        picture = None
+        while picture is None:   # a file that was read before can be gone
+            index = self.pictures.usable(int(_order(self.seed, epoch, count)[place]), recent)
+            scales = self.pictures.fitting(index, self.scales)
+            picture = self.pictures.scaled(index, scales[int(draws[0] * len(scales))], recent)
         if self.crop == "centre":
             crop = centre_crop(picture, self.patch_size)
         else:

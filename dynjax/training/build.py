@@ -25,9 +25,13 @@ def build(config):
     Raises:
       ValueError: a name that is not known, or values that do not go together.
     """
+    if not 0 <= config.seed < 2**63:
+        raise ValueError(f"seed is {config.seed}; wanted a whole number from 0 to 2^63 - 1.")
     net = _network(config)
     model = _tunable(config, net) if "tunable" in config else _dynamic(config, net)
     settings = tuple(each for each in _settings(config) if each.steps)
+    if "phases" not in config and not settings:
+        raise ValueError("steps is 0; wanted 1 or more.")
     if not settings:
         raise ValueError("every phase has 0 steps; wanted steps in at least one of "
                          f"{', '.join(config.phases.names)}.")

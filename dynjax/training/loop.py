@@ -36,7 +36,8 @@ def train(config, workdir=None):
     Raises:
       ValueError: something the user can put right, in one sentence.
     """
-    workdir = Path(workdir or workdirs.default_workdir(config))
+    workdir = Path(workdir or workdirs.default_workdir(config)).expanduser()
+    _check_name(workdir)
     experiment = build(config)
     sources = [experiment.training_source(index) for index in range(len(experiment.phases))]
     for settings in experiment.settings:
@@ -54,16 +55,26 @@ def train(config, workdir=None):
                                  "takes.") from error
             raise
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            gone = error.errno == errno.ENOENT and str(error.filename).startswith(str(workdir))
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS) and not gone:
                 raise
-            raise ValueError(f"{error.filename or workdir} can no longer be written ({error.strerror}). Make room "
-                             "there, and the same command goes on from the last checkpoint.") from error
+            raise ValueError(f"{error.filename or workdir} can no longer be written ({error.strerror}). "
+                             f"{'Put the folder back' if gone else 'Make room there'}, and the same command goes on "
+                             "from the last checkpoint.") from error
         except KeyboardInterrupt:
             saved = Checkpoints(workdir / "checkpoints").steps() if hosts.is_first() else ()
             if not saved:
                 raise
             raise KeyboardInterrupt(f"interrupted; the last checkpoint is of step {saved[-1]}, from which the same "
                                     "command goes on.") from None
+
+
+def _check_name(workdir):
+    try:
+        str(workdir.absolute()).encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"the workdir {str(workdir)!a} has a name that is no UTF-8, in which checkpoints cannot "
+                         "be kept; give another with --workdir.") from None
 
 
 class _Run:
@@ -110,7 +121,8 @@ class _Run:
         """Trains to the last step unless a signal comes; returns the exit status."""
         steps = self.experiment.steps
         if self.first >= steps:
-            self.say(f"{self.workdir} is finished: {self.first} of {steps} steps. Raise --config.steps to go "
+            longer = f"phases.{self.phase.name}.steps" if self.phase.name else "steps"
+            self.say(f"{self.workdir} is finished: {self.first} of {steps} steps. Raise --config.{longer} to go "
                      f"on, or evaluate it; the model is {self.workdir / 'model.safetensors'}.")
             if not self.model_is_of(self.first):
                 self.save_model(self.first)
@@ -253,6 +265,7 @@ class _Run:
 
     def choose_preview(self):
         """The example that previews show: the middle of the first evaluation picture that the task can use."""
+        self.experiment.points(self.config.evaluation.alphas)   # refused now rather than at the first preview
         reason = None
         for _, image in evaluation_images(self.experiment.evaluation_source()):
             try:

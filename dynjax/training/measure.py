@@ -40,8 +40,8 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     Raises:
       ValueError: the model file is missing or has no alpha, no pictures, and what else a user can put right.
     """
-    workdir, begun = Path(workdir or default_workdir(config)), time.time_ns()
-    path = Path(model or workdir / "model.safetensors")
+    workdir, begun = Path(workdir or default_workdir(config)).expanduser(), time.time_ns()
+    path = Path(model or workdir / "model.safetensors").expanduser()
     if not path.exists():
         raise ValueError(f"there is no model {path}; train one with train.py and the same --config, or name one with "
                          "--model.")
@@ -58,7 +58,7 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     _check_flags(kind, net, {"grid": grid, "fixed": fixed or None, "niqe": niqe, "metrics": metrics or None,
                              "data": data or None})
     count = config.evaluation.alphas if alphas is None else alphas
-    out, sets = Path(out or workdir / "evaluation"), _sets(data)
+    out, sets = Path(out or workdir / "evaluation").expanduser(), _sets(data)
     if len(sets) > 1 and kind != "targets":
         raise ValueError(f"--data names {len(sets)} sets; wanted one, for only results beside a target are compared "
                          "over several. Evaluate each on its own, with --out.")

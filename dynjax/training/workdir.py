@@ -57,9 +57,11 @@ def check(workdir, config):
         if found:
             raise ValueError(f"{workdir} belongs to a run with another config: " + "; ".join(found) + ". Give "
                              "another --workdir, or the recorded values to go on with that run.")
-    elif model.exists():
-        raise ValueError(f"{model} is of an earlier run, whose checkpoints are gone: it cannot go on, and to start "
-                         "anew would overwrite it. Move the model away, or give another --workdir.")
+    else:
+        for left, name in ((model.exists(), model), (_had_checkpoints(workdir), workdir / "log.csv")):
+            if left:
+                raise ValueError(f"{name} is of an earlier run, whose checkpoints are gone: it cannot go on, and to "
+                                 "start anew would overwrite it. Move it away, or give another --workdir.")
     for folder in (workdir, *(workdir / name for name in ("checkpoints", "events", "previews"))):
         if folder.exists() or folder.is_symlink():
             _check_folder(folder)
@@ -79,6 +81,16 @@ def record(workdir, config):
         write_atomically(Path(workdir) / "config.json", json.dumps(as_json(config), indent=1).encode())
     except OSError as error:
         raise _not_writable(workdir, error) from None
+
+
+def _had_checkpoints(workdir):
+    """Whether the log goes beyond a step of which the run kept a checkpoint."""
+    try:
+        every = json.loads((workdir / "config.json").read_bytes())["checkpoint_every"]
+        last = int((workdir / "log.csv").read_text().rstrip("\n").rpartition("\n")[2].partition(",")[0])
+    except (OSError, ValueError, KeyError, TypeError):   # nothing logged, or nothing that could be told
+        return False
+    return 0 < every < last
 
 
 def _recorded(workdir):
