@@ -237,6 +237,9 @@ def test_init_from_of_another_network_is_refused(config, finished, tmp_path):
     config.init_from = str(tmp_path / "nothing.safetensors")
     with pytest.raises(ValueError, match="does not exist"):
         train(config, tmp_path / "other")
+    config.init_from = str(finished)
+    with pytest.raises(ValueError, match="is a folder; give the path of a model file"):
+        train(config, tmp_path / "other")
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(config, tmp_path):

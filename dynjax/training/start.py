@@ -29,9 +29,9 @@ def initial_variables(experiment):
     if not config.init_from:
         return experiment.fresh_variables()
     path = Path(config.init_from).expanduser()
-    if not path.exists():
-        raise ValueError(f"init_from names {path}, which does not exist; give the path of a model file or of an "
-                         "official checkpoint (.pth, .npz, .safetensors, .ckpt).")
+    if not path.is_file():
+        raise ValueError(f"init_from names {path}, which {'is a folder' if path.is_dir() else 'does not exist'}; give "
+                         "the path of a model file or of an official checkpoint (.pth, .npz, .safetensors, .ckpt).")
     inner = plain_network(model)
     if models.is_model_file(path):
         net, variables = models.load(path)
