@@ -59,6 +59,12 @@ def _phase(config, model):
         value = functools.reduce(getattr, key.split("."), config)
         if value < 1:
             raise ValueError(f"{key} is {value}; wanted 1 or more.")
+    for key in ("checkpoint_every", "preview_every", "log_every"):
+        if config[key] < 0:
+            raise ValueError(f"{key} is {config[key]}; wanted a number of steps, or 0 for none on the way.")
+    if not 0 <= config.average_decay < 1:
+        raise ValueError(f"average_decay is {config.average_decay}; wanted less than 1, such as 0.99, or 0 for no "
+                         "averaged weights.")
     task = _construct(TASKS, config.task, "task")
     if "tunable" in config and task.alpha_names and set(config.alpha.names) != set(task.alpha_names):
         raise ValueError(f"alpha.names is {', '.join(config.alpha.names)}; wanted {' and '.join(task.alpha_names)}, "
