@@ -37,7 +37,6 @@ def train(config, workdir=None):
       ValueError: something the user can put right, in one sentence.
     """
     workdir = Path(workdir or workdirs.default_workdir(config)).expanduser()
-    _check_name(workdir)
     experiment = build(config)
     sources = [experiment.training_source(index) for index in range(len(experiment.phases))]
     for settings in experiment.settings:
@@ -67,14 +66,6 @@ def train(config, workdir=None):
                 raise
             raise KeyboardInterrupt(f"interrupted; the last checkpoint is of step {saved[-1]}, from which the same "
                                     "command goes on.") from None
-
-
-def _check_name(workdir):
-    try:
-        str(workdir.absolute()).encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"the workdir {str(workdir)!a} has a name that is no UTF-8, in which checkpoints cannot "
-                         "be kept; give another with --workdir.") from None
 
 
 class _Run:

@@ -26,6 +26,11 @@ def taken(workdir):
     Raises:
       ValueError: another run has it, or it cannot be written.
     """
+    try:
+        str(Path(workdir).absolute()).encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"the workdir {str(workdir)!a} has a name that is no UTF-8, in which checkpoints cannot "
+                         "be kept; give another with --workdir.") from None
     lock = FileLock(Path(workdir) / ".lock")
     try:
         Path(workdir).mkdir(parents=True, exist_ok=True)
@@ -57,11 +62,10 @@ def check(workdir, config):
         if found:
             raise ValueError(f"{workdir} belongs to a run with another config: " + "; ".join(found) + ". Give "
                              "another --workdir, or the recorded values to go on with that run.")
-    else:
-        for left, name in ((model.exists(), model), (_had_checkpoints(workdir), workdir / "log.csv")):
-            if left:
-                raise ValueError(f"{name} is of an earlier run, whose checkpoints are gone: it cannot go on, and to "
-                                 "start anew would overwrite it. Move it away, or give another --workdir.")
+    elif model.exists() or _had_checkpoints(workdir):
+        left = model if model.exists() else workdir / "log.csv"
+        raise ValueError(f"{left} is of an earlier run, whose checkpoints are gone: it cannot go on, and to start anew "
+                         "would overwrite it. Move it away, or give another --workdir.")
     for folder in (workdir, *(workdir / name for name in ("checkpoints", "events", "previews"))):
         if folder.exists() or folder.is_symlink():
             _check_folder(folder)
