@@ -47,10 +47,11 @@ def run(main):
             return main()
         except (ValueError, OSError) as error:
             _exit(error, 1)
-        except KeyboardInterrupt as error:
-            _exit(ValueError(str(error) or "interrupted."), 130)
 
-    app.run(guarded, flags_parser=parse)
+    try:
+        app.run(guarded, flags_parser=parse)
+    except KeyboardInterrupt as error:   # while the config is read, too
+        _exit(ValueError(str(error) or "interrupted."), 130)
 
 
 def _write(stream, write, text):

@@ -34,3 +34,24 @@ def test_a_damaged_log_is_moved_aside(tmp_path, content, caplog):
     (tmp_path / "log.csv").write_bytes(content)
     went_on(tmp_path)
     assert (tmp_path / "log.csv.damaged").read_bytes() == (tmp_path / "log.csv.damaged-2").read_bytes() == content
+
+
+def test_a_row_is_the_mean_of_the_steps_since_the_last_one(tmp_path):
+    log = Log(tmp_path, ["critic", "loss"], step=0)
+    for values in ({"loss": 1.0}, {"loss": 2.0, "critic": 5.0}):
+        log.add(values)
+    log.write(2)
+    log.write(2)   # nothing new
+    log.add({"loss": 7.0})
+    log.write(3)
+    log.close()
+    assert (tmp_path / "log.csv").read_text().splitlines() == ["step,critic,loss", "2,5,1.5", "3,,7"]
+
+
+def test_a_log_deleted_while_training_begins_with_its_columns_again(tmp_path):
+    log = Log(tmp_path, ["loss"], step=0)
+    (tmp_path / "log.csv").unlink()
+    log.add({"loss": 0.5})
+    log.write(1)
+    log.close()
+    assert (tmp_path / "log.csv").read_text().splitlines() == ["step,loss", "1,0.5"]

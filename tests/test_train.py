@@ -313,6 +313,12 @@ def test_wrong_flags_are_told_in_one_line(tmp_path, arguments, wanted):
     assert status != 0 and wanted in said and len(said.strip().splitlines()) == 1
 
 
+def test_an_interrupt_while_the_config_is_read_is_told_in_one_line(tmp_path):
+    config = tmp_path / "slow.py"
+    config.write_text("def get_config(preset=None):\n    raise KeyboardInterrupt\n")
+    assert ends(programs.start("--config", str(config))) == (130, f"{ROOT}/train.py: interrupted.\n")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["paper", "adversarial", "plain"])
 def test_other_presets_train_on_a_small_folder(preset, pictures, tmp_path):

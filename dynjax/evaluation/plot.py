@@ -8,11 +8,16 @@ MOST_LABELS = 7
 MARKERS = ("s", "^", "D", "v")
 
 
-def plot_tradeoff(means, path):
-    """Draws PSNR on RGB against LPIPS with each network; points of alpha in order, baselines as single marks.
+def plottable(means):
+    """The LPIPS columns that PSNR is drawn against: those measured, where PSNR is too."""
+    return [metric for metric in NETWORKS if {metric, "psnr_rgb"} <= means[0].keys()]
 
-    Points on one line of alpha (a single number, or two that sum to one) are joined; others stand alone. Points
-    without a finite value are left out.
+
+def plot_tradeoff(means, path):
+    """Draws PSNR on RGB against LPIPS, a panel for each LPIPS network that was measured.
+
+    Points of alpha come in order, baselines as single marks. Points on one line of alpha (a single number, or two
+    that sum to one) are joined; others stand alone. Points without a finite value are left out.
 
     Args:
       means: as `mean_rows` gives them.
@@ -22,11 +27,12 @@ def plot_tradeoff(means, path):
     from matplotlib.patheffects import withStroke
 
     halo = withStroke(linewidth=3, foreground="white")   # keeps labels readable where they cross the curve
-    figure = Figure(figsize=(11, 4.6), dpi=120, layout="constrained")
+    metrics = plottable(means)
+    figure = Figure(figsize=(5.5 * len(metrics), 4.6), dpi=120, layout="constrained")
     points = [row for row in means if row["method"] == METHOD]
     baselines = [row for row in means if row["method"] != METHOD]
     joined = _on_a_line([list(alpha_of(row).values()) for row in points])
-    for axes, metric in zip(figure.subplots(1, len(NETWORKS)), NETWORKS, strict=True):
+    for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         drawn = [row for row in points if _finite(row, metric)]
         axes.plot([row[metric] for row in drawn], [row["psnr_rgb"] for row in drawn],
                   "o-" if joined else "o", color="tab:blue", label=_legend(drawn[0]) if drawn else None, zorder=3)

@@ -6,13 +6,12 @@ from dynjax.evaluation.choice_report import report_choice
 from dynjax.evaluation.columns import metrics_of
 from dynjax.evaluation.layout import layout_rows, layout_table, level_table
 from dynjax.evaluation.measure import Measurement, measure
-from dynjax.evaluation.plot import plot_tradeoff
+from dynjax.evaluation.plot import plot_tradeoff, plottable
 from dynjax.evaluation.sheet import contact_sheet
 from dynjax.evaluation.sizes import EXACT_SIZES
 from dynjax.evaluation.tables import conventions, format_table, mean_rows, write_csv
 from dynjax.files import write_atomically
 
-PLOTTED = {"psnr_rgb", "lpips_alex", "lpips_vgg"}
 SOMETIMES = ("choice.csv", "choice.png", "layout.csv", "layout.md", "plot.png", "sheet.png")
 
 
@@ -69,7 +68,7 @@ def evaluate(tunable, variables, task, images, *, alphas, out, fixed=None, metri
     write_csv(means, out / "table.csv")
     write_atomically(out / "table.md", table.encode())
     print(table)
-    if PLOTTED.issubset(means[0]):
+    if plottable(means):
         plot_tradeoff(means, out / "plot.png")
     if found.kept:
         contact_sheet(found.kept, out / "sheet.png")

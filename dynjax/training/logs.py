@@ -1,4 +1,5 @@
 """What a run writes down while it trains: log.csv, TensorBoard events, the progress bar."""
+import collections
 import contextlib
 import csv
 import io
@@ -6,8 +7,6 @@ import logging
 import sys
 import time
 from pathlib import Path
-
-import numpy as np
 
 from dynjax.files import set_aside, write_atomically
 from dynjax.files.messages import first_line
@@ -24,7 +23,7 @@ class Log:
 
     def __init__(self, workdir, columns, *, step):
         self.path, self.columns = Path(workdir) / "log.csv", ["step", *columns]
-        self.pending = []
+        self.sums, self.counts = collections.Counter(), collections.Counter()
         rows = [row for row in self._rows()
                 if None not in (*row, *row.values()) and row["step"].isdecimal() and int(row["step"]) <= step]
         text = io.StringIO(newline="")
@@ -51,17 +50,21 @@ class Log:
 
     def add(self, values):
         """Takes the values of one step, {column: number}."""
-        self.pending.append(values)
+        self.sums.update(values)
+        self.counts.update(values.keys())
 
     def write(self, step):
         """Writes the means since the last row."""
-        if not self.pending:
+        means = {name: self.sums[name] / self.counts[name] for name in self.columns if self.counts[name]}
+        if not means:
             return
-        columns = {name: [values[name] for values in self.pending if name in values] for name in self.columns[1:]}
-        means = {name: float(np.mean(values)) for name, values in columns.items() if values}
-        self.pending = []
+        self.sums.clear()
+        self.counts.clear()
         with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self.columns).writerow({"step": step, **{k: f"{v:.6g}" for k, v in means.items()}})
+            writer = csv.DictWriter(file, self.columns)
+            if not file.tell():   # somebody deleted it
+                writer.writeheader()
+            writer.writerow({"step": step, **{name: f"{mean:.6g}" for name, mean in means.items()}})
         self.events.add(step, means)
 
     def close(self):
