@@ -5,6 +5,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from dynjax.image.local_mean import STEPS, local_mean, local_mean_fast
+from dynjax.networks.layer_norm import LayerNorm
 from dynjax.networks.layers import check_images, conv, pixel_shuffle, result_type
 
 POOLS = ("global", "local", "local_fast")
@@ -37,8 +38,7 @@ class NAFBlock(nn.Module):
         return y + conv(z, channels, 1, dtype=self.dtype, name="conv5") * self._factor("gamma", channels)
 
     def _norm(self, x, name):
-        """Over the channels of each pixel."""
-        return nn.LayerNorm(epsilon=1e-6, use_fast_variance=False, dtype=self.dtype, name=name)(x)
+        return LayerNorm(epsilon=1e-6, dtype=self.dtype, name=name)(x)
 
     def _mean(self, x):
         if self.pool == "global":

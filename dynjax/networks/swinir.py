@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.networks.edsr import DIV2K_MEAN, upsampling_steps
+from dynjax.networks.layer_norm import LayerNorm
 from dynjax.networks.layers import check_images, conv, leaky_relu, pixel_shuffle, reflect, result_type
 from dynjax.networks.window_attention import WindowAttention, dense, image_of, shift_mask, windows_of
 
@@ -194,5 +195,4 @@ class SwinIR(nn.Module):
 
 
 def norm(x, name, dtype):
-    """Over the channels of each pixel, as PyTorch does: eps 1e-5, the variance in two passes."""
-    return nn.LayerNorm(epsilon=1e-5, use_fast_variance=False, dtype=dtype, name=name)(x)
+    return LayerNorm(epsilon=1e-5, dtype=dtype, name=name)(x)
