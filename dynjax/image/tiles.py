@@ -4,7 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 
 LARGEST_REACH = 512
+SMALLEST_RADIUS = 32   # pixels that are looked at on either side of the block at first
 BLOCK = 32    # pixels in the middle of what is looked at
+CLEAR = 0.75  # of what is looked at: how far the influence of a cut may be seen
 MARGIN = 128  # pixels that are cut away at most
 DRAWS = 3
 # Of the largest value: what is no influence, and what two sizes of an image may differ by in running sums.
@@ -59,10 +61,10 @@ def tiled(function, images, *, tile, overlap, scale=1, multiple=1):
 def reach(function, *, channels=3, scale=1, multiple=1, largest=LARGEST_REACH):
     """How many input pixels away from a pixel a network's answer still depends on it.
 
-    A block of pixels in the middle of an image is made NaN, and the farthest NaN of the answer is looked for: that
-    finds all that could have an influence, whatever the weights are. Where a layer adds zero times everything, as a
-    resize by matrices or running sums do, all is NaN; then images are cut as tiles are, and it is looked for how far
-    from the cuts the answers are other ones beyond rounding.
+    Pixels in the middle of a strip are made NaN, and the farthest NaN of the answer is looked for: that finds all that
+    could have an influence, whatever the weights are. Where a layer adds zero times everything, as a resize by matrices
+    or running sums do, all is NaN however long the strip is; then images are cut as tiles are, and it is looked for how
+    far from the cuts the answers are other ones beyond rounding.
 
     Args:
       function, scale, multiple: as for `tiled`. channels: of the images.
@@ -75,31 +77,38 @@ def reach(function, *, channels=3, scale=1, multiple=1, largest=LARGEST_REACH):
       ValueError: a network that sees all of an image, such as one with a mean over the whole, or that works otherwise
         on images of another size, as the fast local means of NAFNet do.
     """
-    function, radius = jax.jit(function), 16
+    function = jax.jit(function)
     block = -(-BLOCK // multiple) * multiple
-    while True:
-        radius = -(-radius // multiple) * multiple
-        found = _reach_of_nan(function, radius, block, channels, scale)
-        if found is None:
-            found = _reach_of_cuts(function, radius, block, channels, scale, multiple)
+    for radius in _radii(4, largest, multiple):
+        found = max(_reach_of_nan(function, radius, block, channels, scale, axis) for axis in (1, 2))
         if found < radius:
             return found
-        if radius >= largest:
-            raise ValueError(f"the network sees all of an image of {2 * radius} x {2 * radius}, or does not treat "
-                             "parts of an image as it treats the whole; wanted one of bounded reach for tiles that "
-                             "equal the whole. Give an overlap yourself for tiles that come near it.")
-        radius *= 2
+    for radius in _radii(2, largest, multiple):
+        found = _reach_of_cuts(function, radius, block, channels, scale, multiple)
+        # Beyond, the middle that tells what is rounding may be under the cuts' influence itself.
+        if found <= CLEAR * radius:
+            return found
+    raise ValueError(f"the network sees all of an image of {2 * radius} x {2 * radius}, or does not treat parts of an "
+                     "image as it treats the whole; wanted one of bounded reach for tiles that equal the whole. Give "
+                     "an overlap yourself for tiles that come near it.")
 
 
-def _reach_of_nan(function, radius, block, channels, scale):
-    """How far NaNs spread from a block with so many pixels around it; None where they are everywhere."""
+def _radii(factor, largest, multiple):
+    """How far to look, one after the other: `largest` or a little more in the end."""
+    radius = min(SMALLEST_RADIUS, largest)
+    while radius < largest:
+        yield -(-radius // multiple) * multiple
+        radius *= factor
+    yield -(-largest // multiple) * multiple
+
+
+def _reach_of_nan(function, radius, block, channels, scale, axis):
+    """How far NaNs spread along an axis from a block with so many pixels on both sides; `radius` where to the ends."""
     side = 2 * radius + block
-    image = np.random.default_rng(0).uniform(0, 1, (1, side, side, channels)).astype(np.float32)
-    image[:, radius:-radius, radius:-radius] = np.nan
-    touched = np.isnan(function(image)).any((0, 3)).reshape(side, scale, side, scale).any((1, 3))
-    if touched.all():
-        return None
-    places = np.flatnonzero(touched.any(0) | touched.any(1))
+    strip = np.random.default_rng(0).uniform(0, 1, (1, side, block, channels)).astype(np.float32)
+    strip[:, radius:-radius] = np.nan
+    answer = np.asarray(function(strip.swapaxes(1, axis))).swapaxes(1, axis)
+    places = np.flatnonzero(np.isnan(answer).any((0, 2, 3)).reshape(side, scale).any(1))
     return int(max(radius - places[0], places[-1] - (radius + block - 1), 0)) if len(places) else 0
 
 
