@@ -8,6 +8,7 @@ import pytest
 
 from dynjax.evaluation import evaluate, measure
 from dynjax.evaluation.layout import layout_rows
+from dynjax.networks.layers import reflect
 from dynjax.tasks import Denoise
 from dynjax.tunable import Tunable
 
@@ -68,9 +69,54 @@ def test_the_layout_has_a_column_for_every_set_and_point(tmp_path, capsys):
     assert laid[0]["b 0.00"] == "" and laid[0]["b 0.50"] != ""
     text = (tmp_path / "table.md").read_text()
     assert text in capsys.readouterr().out
-    assert "3 pictures at each of 2 levels" in text and "| sigma 5 | sigma 25 |" in text
+    assert "3 pictures of 2 sets together at each of 2 levels" in text
     assert (tmp_path / "layout.md").read_text() in text
     assert not (tmp_path / "plot.png").exists() and (tmp_path / "sheet.png").exists()   # no LPIPS, no plot of it
+
+
+def test_every_set_at_every_level_stands_by_itself(tmp_path, capsys):
+    rows = evaluate(MODEL, VARIABLES, TASK, {"a": pictures(1), "b": pictures(2)}, alphas=POINTS, out=tmp_path,
+                    fixed=FIXED, metrics=["psnr_rgb"], progress=False)
+    with (tmp_path / "levels.csv").open(newline="") as file:
+        laid = list(csv.DictReader(file))
+    assert list(laid[0]) == ["metric", "method", "alpha", "a sigma 5", "a sigma 25", "b sigma 5", "b sigma 25"]
+    assert {row["metric"] for row in laid} == {"psnr_rgb", "psnr_aim", "noise_left"}
+    assert [(row["method"], row["alpha"]) for row in laid[:6]] == [
+        ("noisy", "-"), ("half", "0.50"), ("unsaid", "-"), *[("tunable", at) for at in ("1.00", "0.50", "0.00")]]
+    wanted = np.mean([row["psnr_rgb"] for row in rows if row["set"] == "b" and row["level"] == "sigma 25"
+                      and row["alpha_noise"] == 0.0])
+    assert float(laid[3]["b sigma 25"]) == pytest.approx(wanted, rel=1e-6)
+    text = (tmp_path / "levels.md").read_text()
+    assert text.startswith("PSNR RGB by level:") and "noise left by level:" in text
+    assert text.partition("\n\nPSNR to aim")[0] in capsys.readouterr().out
+
+
+def test_what_is_left_out_of_one_of_several_sets_is_named_with_it(tmp_path):
+    class Task(Denoise):
+        def evaluation_example(self, image, key=None):
+            if min(image.shape[:2]) < 8:
+                raise ValueError("too small")
+            return super().evaluation_example(image, key)
+
+    sets = {name: [("tiny", np.ones((4, 4, 3), np.float32)), *pictures(1)] for name in ("a", "b")}
+    evaluate(MODEL, VARIABLES, Task(), sets, alphas=POINTS, out=tmp_path, metrics=["psnr_rgb"], progress=False)
+    assert "left out: a: tiny, b: tiny." in (tmp_path / "table.md").read_text()
+
+
+def test_a_picture_too_small_for_a_network_is_left_out():
+    class Padded(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            side = x.shape[1]
+            return reflect(Fade(name="fade")(x), 5, 5, 5, 5)[:, 5:5 + side, 5:-5]
+
+    model = Tunable(Padded(), alpha=("fidelity", "noise"), phi="identity")
+    variables = {"params": {"kernels": {"fade": {"bias": jnp.array([0.4, 0.0])}}}}
+    three = [*pictures(1), ("tiny", np.ones((3, 9, 3), np.float32)), *pictures(1)]
+    found = measure(model, variables, TASK, three, POINTS, metrics=["psnr_rgb"], progress=False, keep=2)
+    assert found.left_out == ["tiny"] and len(found.rows) == 2 * 2 * 4
+    with pytest.raises(ValueError, match=r"can be used: an image of 3 x 9 is too small .* above these\. Give other"):
+        measure(model, variables, TASK, three[1:2], POINTS, metrics=["psnr_rgb"], progress=False)
 
 
 def test_points_that_are_on_no_line_keep_all_their_numbers():

@@ -2,6 +2,7 @@
 import importlib
 import os
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from ml_collections import ConfigDict
 from PIL import Image
 from scipy.io import savemat
 
+import dynjax
 from dynjax.data import evaluation_images, open_source, training_batches
 from dynjax.data.pair_source import open_sidd
+from dynjax.networks import DnCNN
 from dynjax.tasks import DenoisePairs
 from dynjax.training import build, measure_run, train
 
@@ -148,6 +151,25 @@ def test_a_run_on_pairs_is_trained_and_measured(folders, capsys):
                             (dict(grid=0), "--grid belongs to an evaluation of objectives")):
         with pytest.raises(ValueError, match=sentence):
             measure_run(config_of(folders), workdir=folders / "run", **flags)
+
+
+def test_a_model_without_names_is_measured_under_those_of_the_config(folders, tmp_path, capsys):
+    """Official tunable networks know how many numbers they take, not what these are called."""
+    config, plain = config_of(folders), DnCNN(features=4, layers=3, channels=3, norm="none")
+    x, place = jnp.zeros((1, 16, 16, 3)), tmp_path / "model.safetensors"
+
+    def measured(net, *alpha):
+        dynjax.save(place, net, net.init(jax.random.key(0), x, *alpha))
+        measure_run(config, model=place, out=tmp_path / "out", metrics=["psnr_rgb"])
+
+    measured(dynjax.Tunable(plain, alpha=2), np.ones(2))
+    assert "alpha fidelity | alpha noise" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="is tuned by 3 numbers, the config by fidelity, noise; wanted the same"):
+        measured(dynjax.Tunable(plain, alpha=3), np.ones(3))
+    with pytest.raises(ValueError, match=r"holds a DnCNN, which alpha does not tune; wanted a Tunable.* by --fixed"):
+        measured(plain)
+    with pytest.raises(ValueError, match=r"holds a DynamicNet; wanted a Tunable, .* config that it was trained with"):
+        measured(dynjax.DynamicNet(plain, after={"conv_1": dynjax.TuningBlock()}), 1.0)
 
 
 def test_a_source_of_the_other_kind_is_told(folders):

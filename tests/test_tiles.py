@@ -50,7 +50,8 @@ def applied(net):
 
 @pytest.mark.parametrize(("net", "options", "wanted"), [
     (Convs(), {}, 3), (Convs((3,), dilation=7), {}, 7), (EDSR(features=4, blocks=2, scale=1), {}, 1 + 4 + 1 + 1),
-    (Halved(), {"multiple": 2}, 2), (Convs((3,) * 50), {}, 50), (EDSR(features=4, blocks=1, scale=2), {"scale": 2}, None)])
+    (Halved(), {"multiple": 2}, 2), (Convs((3,) * 50), {}, 50),
+    (EDSR(features=4, blocks=1, scale=2), {"scale": 2}, None)])
 def test_the_reach_of_a_network(net, options, wanted):
     found = image.reach(applied(net), **options)
     # x2: the convolutions before the shuffle reach 1 + 2 + 1 + 1, the last one half a pixel of the input more.

@@ -8,7 +8,7 @@ import numpy as np
 from dynjax import metrics
 from dynjax.evaluation.columns import ALPHA, in_words
 from dynjax.evaluation.devices import over_devices
-from dynjax.evaluation.examples import examples_of
+from dynjax.evaluation.examples import examples_of, no_usable
 from dynjax.evaluation.fronts import monotonicity
 from dynjax.evaluation.measure import measuring_bar
 from dynjax.evaluation.product import number_names
@@ -78,7 +78,7 @@ def measure_appearance(model, variables, task, images, line, *, seed=0, progress
                 rows.extend(found[0])
                 first = found[1] if first is None else first
     if not rows:
-        raise ValueError(f"measure_appearance got no picture that can be used: {reasons[-1]}. Give other pictures.")
+        raise no_usable("measure_appearance", reasons)
     return rows, dict(zip(walks, np.split(first, len(walks)), strict=True))
 
 

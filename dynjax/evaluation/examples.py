@@ -19,8 +19,18 @@ def examples_of(make, images, seed, left_out, reasons):
         try:
             example = make(image, jax.random.fold_in(jax.random.key(seed), index))
         except ValueError as error:
-            log.warning("left out %s: %s", name, error)
-            left_out.append(name)
-            reasons.append(str(error))
+            leave_out(name, error, left_out, reasons)
             example = None
         yield None if example is None else (name, example)
+
+
+def leave_out(name, error, left_out, reasons):
+    """Says that a picture is left out and why, and notes both."""
+    log.warning("left out %s: %s", name, error)
+    left_out.append(name)
+    reasons.append(str(error))
+
+
+def no_usable(caller, reasons):
+    """The ValueError of a function that was left with no picture: the last reason says why."""
+    return ValueError(f"{caller} got no picture that can be used: {reasons[-1].rstrip('.')}. Give other pictures.")

@@ -26,27 +26,43 @@ def layout_rows(rows, fixed=()):
 
 def layout_table(laid):
     """`layout_rows` as aligned text that is Markdown too, one table a metric."""
+    return _tables(laid, 1, "")
+
+
+def _tables(laid, named, what):
+    """One table a metric; the first `named` columns after it are words, the others its values."""
     parts = []
     for metric in dict.fromkeys(row["metric"] for row in laid):
         cells = [list(laid[0])[1:]]
         for row in laid:
             if row["metric"] == metric:
-                values = list(row.values())[2:]
-                cells.append([row["method"], *("" if value is None else value_text(metric, value) for value in values)])
-        parts.append(f"{TITLES[metric]}:\n\n{aligned(cells)}")
+                words, values = list(row.values())[1:1 + named], list(row.values())[1 + named:]
+                cells.append([*words, *("" if value is None else value_text(metric, value) for value in values)])
+        parts.append(f"{TITLES[metric]}{what}:\n\n{aligned(cells, left=named)}")
     return "\n\n".join(parts) + "\n"
 
 
-def level_table(rows, metric):
-    """Means of one metric, a row for every method and point of alpha, a column for every level, as `layout_table`."""
-    means, point = mean_rows(rows, also=("level",)), _points(rows)
-    levels = list(dict.fromkeys(row["level"] for row in means))
+def level_rows(rows):
+    """One dict for every metric, method and point: "metric", "method", "alpha", then "<set> <level>" for every set of
+    pictures and level, the baselines too; None where a method was not measured there.
+
+    Args:
+      rows: as `measure` gives them, with "level", and with "set" where there are several.
+    """
+    means, point = mean_rows(rows, also=("set", "level")), _points(rows)
+    column = lambda row: " ".join(filter(None, (row.get("set"), row["level"])))
+    columns = list(dict.fromkeys(map(column, means)))
     lines = {}
     for row in means:
-        lines.setdefault((row["method"], point(row)), {})[row["level"]] = value_text(metric, row[metric])
-    cells = [["method", "alpha", *levels]]
-    cells += [[method, where, *(line[level] for level in levels)] for (method, where), line in lines.items()]
-    return f"{TITLES[metric]} by level:\n\n{aligned(cells, left=2)}\n"
+        lines.setdefault((row["method"], point(row)), {})[column(row)] = row
+    return [{"metric": metric, "method": method, "alpha": where,
+             **{column: line.get(column, {}).get(metric) for column in columns}}
+            for metric in metrics_of(rows) for (method, where), line in lines.items()]
+
+
+def level_table(laid):
+    """`level_rows` as aligned text that is Markdown too, one table a metric."""
+    return _tables(laid, 2, " by level")
 
 
 def _points(rows):

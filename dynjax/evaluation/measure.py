@@ -12,11 +12,12 @@ import numpy as np
 
 from dynjax.evaluation.columns import ALPHA, METHOD, alpha_names, in_words, metrics_of, point_text
 from dynjax.evaluation.devices import over_devices
-from dynjax.evaluation.examples import examples_of
+from dynjax.evaluation.examples import examples_of, leave_out, no_usable
 from dynjax.evaluation.quality import check_metrics, check_statistics, quality
 from dynjax.evaluation.sizes import EXACT_SIZES, FewSizes
 from dynjax.metrics import psnr
 from dynjax.networks.inputs import needed_besides
+from dynjax.networks.layers import TooSmallError
 from dynjax.tunable import grid
 
 
@@ -47,7 +48,8 @@ class Measurement:
         ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg" for most), "niqe" where statistics were
         given, and what the task itself measures.
       kept: the first pictures, as Picture.
-      left_out: names of the pictures that could not be read or that the task could not use, such as too small ones.
+      left_out: names of the pictures that could not be read, or that the task or a network could not use, such as too
+        small ones.
       padded: names of the pictures whose input was padded, past the first few sizes.
     """
     rows: list
@@ -98,11 +100,14 @@ def measure(tunable, variables, task, images, alphas, *, fixed=None, metrics=Non
     found, reasons = Measurement([], [], [], []), ["there were none"]
 
     def of_picture(weights, views):
-        """([rows], Picture of the first view) of one picture."""
+        """([rows], Picture of the first view, None) of one picture, or ([], None, why no network can take it)."""
         rows, first = [], None
         for view in views:
             name, example, variant = view.name, view.example, view.task
-            answers = _answers(tunable, weights, view, fixed, alphas, names, chunk)
+            try:
+                answers = _answers(tunable, weights, view, fixed, alphas, names, chunk)
+            except TooSmallError as error:
+                return [], None, (name, error)
             results = [result for *_, result in answers]
             values = quality(results, example["target"], border=task.border, name=name,
                              niqe_statistics=niqe_statistics, wanted=wanted, view=task.loss_view)
@@ -113,17 +118,18 @@ def measure(tunable, variables, task, images, alphas, *, fixed=None, metrics=Non
             rows += of_view
             if view.kept:
                 first = _kept(name, of_view, variant, example, answers)
-        return rows, first
+        return rows, first, None
 
     views = _views(task, images, seed, FewSizes(exact_sizes), keep, found, reasons)
     weights = {"tuned": variables, "fixed": {method: given[1] for method, given in fixed.items()}}
     with contextlib.closing(over_devices(of_picture, views, weights)) as results:
-        for rows, first in measuring_bar(results, progress, of=images):
+        for rows, first, refused in measuring_bar(results, progress, of=images):
             found.rows.extend(rows)
             found.kept.extend([] if first is None else [first])
+            if refused is not None:
+                leave_out(*refused, found.left_out, reasons)
     if not found.rows:
-        raise ValueError(f"measure got no picture that can be used: {reasons[-1]}. Give other pictures, such as "
-                         "--data folder:PATH.")
+        raise no_usable("measure", reasons)
     if all(math.isnan(row[metric]) for row in found.rows for metric in metrics_of(found.rows)):
         raise ValueError(f"measure got {in_words(len({row['image'] for row in found.rows}))} for which no metric has a "
                          "value; the reasons are in the warnings above. Give larger pictures.")

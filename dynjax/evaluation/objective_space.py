@@ -10,7 +10,7 @@ import numpy as np
 from dynjax.evaluation.columns import point_text
 from dynjax.evaluation.comparisons import Comparisons, answer_of, checked_blends, checked_fixed
 from dynjax.evaluation.devices import over_devices
-from dynjax.evaluation.examples import examples_of
+from dynjax.evaluation.examples import examples_of, no_usable
 from dynjax.evaluation.measure import measuring_bar
 from dynjax.evaluation.product import (
     Product,
@@ -145,7 +145,7 @@ def measure_objectives(model, variables, task, objectives, images, alphas, *, pr
                 for kind, found in result[1].items():
                     values[kind].append(found)
     if not names:
-        raise ValueError(f"measure_objectives got no picture that can be used: {reasons[-1]}. Give other pictures.")
+        raise no_usable("measure_objectives", reasons)
     left_out.extend(getattr(images, "left_out", ()))
     values = {kind: np.stack(found, axis=1) for kind, found in values.items() if found}
     fixed_values, blended = np.split(values["others"], [len(comparisons.fixed)])

@@ -69,7 +69,7 @@ def check_metrics(names):
     wrong = [name for name in names if name not in known]
     if wrong or not names:
         raise ValueError(f"metrics are {', '.join(names) or 'none'}; wanted some of {', '.join(known)}. NIQE "
-                         "is measured too where a file of its statistics is given (--niqe).")
+                         "is measured too where a file of its statistics is given.")
     return tuple(names)
 
 

@@ -3,8 +3,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dynjax.evaluation.choice_report import report_choice
-from dynjax.evaluation.columns import metrics_of
-from dynjax.evaluation.layout import layout_rows, layout_table, level_table
+from dynjax.evaluation.layout import layout_rows, layout_table, level_rows, level_table
 from dynjax.evaluation.measure import Measurement, measure
 from dynjax.evaluation.plot import plot_tradeoff, plottable
 from dynjax.evaluation.sheet import contact_sheet
@@ -12,7 +11,7 @@ from dynjax.evaluation.sizes import EXACT_SIZES
 from dynjax.evaluation.tables import conventions, format_table, mean_rows, write_csv
 from dynjax.files import write_atomically
 
-SOMETIMES = ("choice.csv", "choice.png", "layout.csv", "layout.md", "plot.png", "sheet.png")
+SOMETIMES = ("choice.csv", "choice.png", "layout.csv", "layout.md", "levels.csv", "levels.md", "plot.png", "sheet.png")
 
 
 def evaluate(tunable, variables, task, images, *, alphas, out, fixed=None, metrics=None, niqe_statistics=None, seed=0,
@@ -21,7 +20,8 @@ def evaluate(tunable, variables, task, images, *, alphas, out, fixed=None, metri
 
     Into `out` go grid.csv (every picture and point of alpha), table.csv (means over the pictures), table.md (the
     same with its conventions above), plot.png (PSNR against LPIPS, where both are measured) and sheet.png (a contact
-    sheet). With several sets of pictures, fixed networks or levels also layout.csv and layout.md, as papers print them.
+    sheet). With several sets of pictures, fixed networks or levels also layout.csv and layout.md, as papers print them,
+    and with several levels levels.csv and levels.md, every level by itself.
 
     Args:
       tunable, variables, task, alphas [A, P], fixed, metrics, niqe_statistics, seed, chunk, exact_sizes, progress: as
@@ -47,8 +47,9 @@ def evaluate(tunable, variables, task, images, *, alphas, out, fixed=None, metri
                        niqe_statistics=niqe_statistics, keep=max(0, sheet_pictures - len(found.kept)),
                        exact_sizes=exact_sizes, progress=progress)
         found.rows.extend({**({"set": name} if name else {}), **row} for row in part.rows)
-        for field in ("kept", "left_out", "padded"):
-            getattr(found, field).extend(getattr(part, field))
+        found.kept.extend(part.kept)
+        for field in ("left_out", "padded"):
+            getattr(found, field).extend(f"{name}: {picture}" if name else picture for picture in getattr(part, field))
     for name in SOMETIMES:   # an earlier evaluation's are not to stand beside this one's
         (out / name).unlink(missing_ok=True)
     means = mean_rows(found.rows)
@@ -58,7 +59,11 @@ def evaluate(tunable, variables, task, images, *, alphas, out, fixed=None, metri
     if choose:
         table += "\n" + report_choice(found.rows, choose, out)
     if "level" in found.rows[0]:
-        table += "\n" + level_table(found.rows, metrics_of(found.rows)[0])
+        by_level = level_rows(found.rows)
+        # All metrics of all levels are more than a page: printed are those of the first.
+        table += "\n" + level_table([row for row in by_level if row["metric"] == by_level[0]["metric"]])
+        write_csv(by_level, out / "levels.csv")
+        write_atomically(out / "levels.md", level_table(by_level).encode())
     if fixed or "level" in found.rows[0] or "set" in found.rows[0]:
         laid = layout_rows(found.rows, fixed or ())
         table += "\n" + layout_table(laid)

@@ -51,8 +51,8 @@ def conventions(rows, *, border, padded=(), left_out=(), judged=""):
     pictures = len({_picture(row) for row in rows})
     all_pictures = in_words(pictures)
     several = "the values of one picture" if pictures == 1 else f"means of the values of each of {pictures} pictures"
-    levels = len({row.get("level") for row in rows})
-    each = f" at each of {levels} levels" if levels > 1 else ""
+    levels, sets = (len({row.get(key) for row in rows}) for key in ("level", "set"))
+    each = (f" of {sets} sets together" if sets > 1 else "") + (f" at each of {levels} levels" if levels > 1 else "")
     psnr, ssim = (any(metric.startswith(kind) for metric in metrics) for kind in ("psnr_", "ssim_"))
     named = " and ".join(["PSNR (dB)"] * psnr + ["SSIM"] * ssim)
     lpips = " and with ".join(["AlexNet"] * ("lpips_alex" in metrics) + ["VGG16"] * ("lpips_vgg" in metrics))
@@ -62,7 +62,7 @@ def conventions(rows, *, border, padded=(), left_out=(), judged=""):
            f"every side; on RGB{' (SSIM: mean of the three channels)' if ssim else ''}{on_y}."] if named else []),
         *([f"LPIPS 0.1 with {lpips}, lower is better: whole pictures, rounded to 8 bits."] if lpips else []),
         "NIQE, lower is better: on Y, whole pictures, rounded to 8 bits." if "niqe" in rows[0] else
-        "There is no NIQE: it needs a file of pristine statistics (niqe_pris_params.npz); name one with --niqe.",
+        "There is no NIQE: it needs a file of pristine statistics, niqe_pris_params.npz (evaluate.py: --niqe).",
     ]
     if "l1" in metrics:
         lines.append(f"L1, lower is better: mean absolute difference{region}, on the scale 0 to 1.")

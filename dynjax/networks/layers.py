@@ -67,16 +67,20 @@ def doubled(x, features, *, name, edge, dtype=None):
     return conv(x, features, 3, padding="VALID", form=doubled_conv, dtype=dtype, name=name)
 
 
+class TooSmallError(ValueError):
+    """An image that a network cannot take because of its size; the message says what is wanted."""
+
+
 def reflect(x, top, bottom, left, right):
     """Pads height and width by reflection, the edge itself not repeated.
 
     Raises:
-      ValueError: a pad is as large as the side it mirrors.
+      TooSmallError: a pad is as large as the side it mirrors.
     """
     height, width = x.shape[1:3]
     if max(top, bottom) >= height or max(left, right) >= width:
-        raise ValueError(f"an image of {height} x {width} is too small to be padded by reflection with "
-                         f"{max(top, bottom)} rows and {max(left, right)} columns; wanted sides above these.")
+        raise TooSmallError(f"an image of {height} x {width} is too small to be padded by reflection with "
+                            f"{max(top, bottom)} rows and {max(left, right)} columns; wanted sides above these.")
     return jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), mode="reflect")
 
 

@@ -47,12 +47,18 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
                          "--model.")
     experiment = build(config)
     net, variables = models.load(path)
-    wanted = DynamicNet if isinstance(experiment.model, DynamicNet) else Tunable
+    wanted = DynamicNet if "dynamic" in config else Tunable
     if not isinstance(net, wanted):
-        raise ValueError(f"{path} holds a {type(net).__name__}, which alpha does not tune; wanted a {wanted.__name__}. "
-                         "An ordinary network is measured beside one, by --fixed.")
-    if isinstance(net, Tunable) and tuple(net.alpha) != tuple(config.alpha.names):
-        raise ValueError(f"{path} is tuned by {', '.join(net.alpha)}, the config by {', '.join(config.alpha.names)}; "
+        tuned = isinstance(net, Tunable | DynamicNet)
+        advice = ("Give the config that it was trained with." if tuned else
+                  "An ordinary network is measured beside a tuned one, by --fixed.")
+        raise ValueError(f"{path} holds a {type(net).__name__}{'' if tuned else ', which alpha does not tune'}; wanted "
+                         f"a {wanted.__name__}, which is what the config tunes. {advice}")
+    if isinstance(net, Tunable) and net.alpha == len(config.alpha.names):   # official ones are without names
+        net = net.clone(alpha=tuple(config.alpha.names))
+    if isinstance(net, Tunable) and net.alpha != tuple(config.alpha.names):
+        by = f"{net.alpha} numbers" if isinstance(net.alpha, int) else ", ".join(net.alpha)
+        raise ValueError(f"{path} is tuned by {by}, the config by {', '.join(config.alpha.names)}; "
                          "wanted the same: give the config that the model was trained with.")
     kind = _kind(experiment.task, objectives=objectives, appearance=appearance, kernels=kernels)
     _check_flags(kind, net, {"grid": grid, "fixed": fixed or None, "niqe": niqe, "metrics": metrics or None,
