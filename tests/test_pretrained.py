@@ -226,6 +226,61 @@ def test_all_real_numbers_are_taken(kind):
     np.testing.assert_array_equal(pretrained.load(net, arrays)["params"]["tail"]["bias"], np.ones(3, np.float32))
 
 
+class Tensor:
+    """As much of a PyTorch tensor as numpy meets: what it refuses, and in which words."""
+
+    def __init__(self, array, *, trained=False, negative=False, place="cpu", kind="Float"):
+        self.array, self.trained, self.negative, self.place, self.kind = array, trained, negative, place, kind
+
+    def __array__(self, dtype=None, copy=None):
+        if self.trained:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if self.place != "cpu":
+            raise TypeError(f"can't convert {self.place} device type tensor to numpy.")
+        if self.negative:
+            raise RuntimeError("Can't call numpy() on Tensor that has negative bit set.")
+        if self.kind != "Float":
+            raise TypeError(f"Got unsupported ScalarType {self.kind}")
+        return self.array
+
+    def changed(self, **changes):
+        return Tensor(**{**self.__dict__, **changes})
+
+    def detach(self):
+        return self.changed(trained=False)
+
+    def cpu(self):
+        if self.place == "meta":
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!\nmore")
+        return self.changed(place="cpu")
+
+    def resolve_neg(self):
+        return self.changed(negative=False, array=-self.array if self.negative else self.array)
+
+    def float(self):
+        return self if self.kind == "Sparse" else self.changed(kind="Float")
+
+
+@pytest.mark.parametrize("how", [{}, {"trained": True}, {"kind": "BFloat16"}, {"place": "cuda:0"},
+                                 {"trained": True, "place": "cuda:0", "kind": "Float8_e4m3fn"}])
+def test_tensors_of_a_network_in_memory_are_taken(how):
+    net, arrays = small_edsr()
+    wanted = pretrained.load(net, arrays)
+    got = pretrained.load(net, {name: Tensor(array, **how) for name, array in arrays.items()})
+    jax.tree.map(np.testing.assert_array_equal, wanted, got)
+    got = pretrained.load(net, {name: Tensor(-array, negative=True, **how) for name, array in arrays.items()})
+    jax.tree.map(np.testing.assert_array_equal, wanted, got)
+
+
+@pytest.mark.parametrize(("how", "sentence"), [
+    ({"place": "meta"}, r"\(Cannot copy out of meta tensor; no data!\); wanted dense arrays"),
+    ({"kind": "Sparse"}, r"\(Got unsupported ScalarType Sparse\); wanted dense arrays")])
+def test_tensors_that_numpy_cannot_have_are_named(how, sentence):
+    net, arrays = small_edsr()
+    with pytest.raises(ValueError, match=r"the source's conv_last\.bias is a Tensor that cannot .*" + sentence):
+        pretrained.load(net, {**arrays, "conv_last.bias": Tensor(np.zeros(3), **how)})
+
+
 def test_constants_and_counters_are_recognised():
     net, arrays = small_edsr()
     mean = np.array([0.4488, 0.4371, 0.4040]).reshape(1, 3, 1, 1)

@@ -14,6 +14,7 @@ from dynjax.models.conversions import KINDS, convert_stack, official_name
 from dynjax.models.layouts import layouts
 from dynjax.models.official import network
 from dynjax.models.recognition import recognised
+from dynjax.models.tensors import as_array
 from dynjax.tunable.wrapper import Tuned
 
 __all__ = ["load", "network"]
@@ -28,8 +29,9 @@ def load(net, source, *, start="copies"):
     Args:
       net: from `pretrained.network`, or made by hand: a plain network, DynamicNet around one, Tunable
         around one, or a tunable layer.
-      source: a path (.npz, .safetensors, PyTorch's .pth, MindSpore's .ckpt) or a dict of arrays by official names;
-        dicts inside it called params_ema, params or state_dict and a prefix "module." on all names are unwrapped.
+      source: a path (.npz, .safetensors, PyTorch's .pth, MindSpore's .ckpt) or a dict of arrays or PyTorch tensors by
+        official names; dicts inside it called params_ema, params or state_dict and a prefix "module." on all names are
+        unwrapped.
       start: a plain checkpoint for a tunable network becomes its starting point, as in `Tunable.stack`.
 
     Returns:
@@ -75,7 +77,7 @@ def _unwrap(source):
         raise ValueError(f"the source has lists of more than numbers or text: {_named(lists)}; wanted arrays by name.")
     if all(name.startswith("module.") for name in source):
         source = {name.removeprefix("module."): array for name, array in source.items()}
-    arrays = {name: np.asarray(array) for name, array in source.items()}
+    arrays = {name: as_array(name, array) for name, array in source.items()}
     return {name: array for name, array in arrays.items() if array.dtype.kind != "U"}   # text tells of the file
 
 
