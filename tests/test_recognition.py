@@ -69,6 +69,22 @@ def test_swinir_s_switches_are_told(parity):
     assert pretrained.load(eval(said, {"pretrained": pretrained}), arrays)["params"]
 
 
+@pytest.mark.parametrize(("size", "told"), [
+    ((16, 24), r"ape=True\), with img_size=\(H, W\) besides, where H \* W = 384\.$"),
+    ((24, 24), r"ape=True, img_size=24\)\.$")])
+def test_the_size_of_learned_positions_is_told_where_it_can_be(parity, size, told):
+    arrays = parity("torch_swinir_lightweight_x2").params()
+    arrays["absolute_pos_embed"] = np.zeros((1, size[0] * size[1], arrays["conv_first.weight"].shape[0]))
+    with pytest.raises(ValueError, match=told) as caught:
+        pretrained.load(EDSR(features=2, blocks=1, scale=1), arrays)
+    call = str(caught.value).partition("It looks like that of ")[2].partition(", with img_size")[0].removesuffix(".")
+    call = call if "img_size" in call else f"{call.removesuffix(')')}, img_size={size})"
+    net = eval(call, {"pretrained": pretrained})
+    assert pretrained.load(net, arrays)["params"]["absolute_pos_embed"].shape[0] == size[0] * size[1]
+    arrays["absolute_pos_embed"] = np.zeros((1, 400, 4))   # 20 x 20 would be no whole windows of 8
+    assert recognised(arrays).endswith("ape=True), with img_size=(H, W) besides, where H * W = 400")
+
+
 @pytest.mark.parametrize(("features", "hidden"), [(60, 120), (60, 123), (120, 245), (7, 12)])
 def test_the_ratio_that_is_told_gives_the_size_again(parity, features, hidden):
     arrays = parity("torch_swinir_lightweight_x2").params()

@@ -5,13 +5,16 @@ _recognisers = []
 
 
 def recognises(function):
-    """Decorator: the function takes Entries and gives (official class, arguments of its constructor), or None."""
+    """Decorator: the function takes Entries and gives (official class, arguments of its constructor), or None.
+
+    A third part may say in words what else is to be given, that the arrays do not tell.
+    """
     _recognisers.append(function)
     return function
 
 
 def recognised(arrays):
-    """"pretrained.network(...)" for the network that a checkpoint looks like, or None.
+    """"pretrained.network(...)" for the network that a checkpoint looks like, with what it does not tell; or None.
 
     Args:
       arrays: by official names.
@@ -23,10 +26,10 @@ def recognised(arrays):
         except (KeyError, IndexError, ZeroDivisionError):   # it has some of the names but not the others
             continue
         if found is not None:
-            name, arguments = found
+            name, arguments, *besides = found
             arguments = {**arguments, **(entries.tuning() if entries.stacked else {})}
             said = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-            return f"pretrained.network({name!r}, {said})"
+            return ", with ".join([f"pretrained.network({name!r}, {said})", *filter(None, besides)])
     return None
 
 
