@@ -178,7 +178,9 @@ def test_files_prefixes_and_nested_dicts(tmp_path, ending):
         from safetensors.numpy import save_file
         save_file(arrays, tmp_path / "w.safetensors")
     prefixed = {f"module.{name}": array for name, array in arrays.items()}
-    for source in (str(tmp_path / f"w.{ending}"), prefixed, {"state_dict": arrays}, {"params": prefixed, "step": 3}):
+    for source in (str(tmp_path / f"w.{ending}"), prefixed, {"state_dict": arrays}, {"params": prefixed, "step": 3},
+                   {"state_dict": {"params": arrays}}, {"state_dict": {"params_ema": {}, "params": prefixed}},
+                   {"params_ema": {}, "params": arrays}, {"params": {}, "state_dict": {"params_ema": arrays}}):
         jax.tree.map(np.testing.assert_array_equal, wanted, pretrained.load(net, source))
 
 
@@ -328,6 +330,13 @@ def test_sources_and_networks_that_are_not_known(tmp_path):
         pretrained.load(nn.LayerNorm(), arrays)
     with pytest.raises(ValueError, match="the source holds nothing"):
         pretrained.load(net, {})
+    for empty in ({"params_ema": {}}, {"state_dict": {"params_ema": {}, "params": {}}}):
+        with pytest.raises(ValueError, match="the source holds nothing; wanted arrays by name, at most inside dicts"):
+            pretrained.load(net, empty)
+    endless = {}
+    endless["params"] = endless
+    with pytest.raises(ValueError, match="the source holds dicts: params"):
+        pretrained.load(net, endless)
     with pytest.raises(ValueError, match="the source holds dicts: generator"):
         pretrained.load(net, {"generator": arrays})
     with pytest.raises(ValueError, match="there is no file"):

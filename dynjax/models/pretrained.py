@@ -19,7 +19,7 @@ from dynjax.tunable.wrapper import Tuned
 
 __all__ = ["load", "network"]
 
-NESTED = ("params_ema", "params", "state_dict")  # the first that is there is taken
+NESTED = ("params_ema", "params", "state_dict")  # the first that is there with something in it is taken
 AT_MOST_NAMED = 8
 
 
@@ -59,14 +59,13 @@ def load(net, source, *, start="copies"):
 def _unwrap(source):
     if not isinstance(source, Mapping):
         raise ValueError(f"the source is {one_line(source)}; wanted a path or a dict of arrays by official names.")
-    for name in NESTED:
-        if isinstance(source.get(name), Mapping):
-            source = source[name]
-            break
+    for _ in NESTED:   # one inside the other, as trainers wrap what others wrapped; no deeper than there are names
+        inner = [source[name] for name in NESTED if isinstance(source.get(name), Mapping)]
+        source = next(filter(None, inner), inner[0]) if inner else source
     nested = [str(name) for name, value in source.items() if isinstance(value, Mapping)]
     if nested or not source:
         raise ValueError(f"the source holds {'dicts: ' + _named(nested) if nested else 'nothing'}; wanted arrays by "
-                         f"name, at most inside one of {', '.join(NESTED)}.")
+                         f"name, at most inside dicts called {', '.join(NESTED)}.")
     unnamed = [str(name) for name in source if not isinstance(name, str)]
     if unnamed:
         raise ValueError(f"the source has entries called {_named(unnamed)}; wanted arrays by name, as state_dict() "
