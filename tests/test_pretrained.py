@@ -289,6 +289,49 @@ def test_constants_and_counters_are_recognised():
     pretrained.load(net, changed(arrays, mean=mean, norm__num_batches_tracked=np.array(3)))
 
 
+def test_counters_of_a_training_program_are_passed_over():
+    """MindSpore's ModelCheckpoint and optimisers append them; a table of rates, one a step, is none."""
+    net, arrays = small_edsr()
+    wanted = pretrained.load(net, arrays)
+    counters = {"epoch_num": np.array(7, np.int32), "step_num": np.array([9000], np.int32),
+                "learning_rate": np.array(1e-4, np.float32), "global_step": np.array([5], np.int32)}
+    jax.tree.map(np.testing.assert_array_equal, wanted, pretrained.load(net, {**arrays, **counters}))
+    prefixed = {f"module.{name}": array for name, array in arrays.items()}
+    jax.tree.map(np.testing.assert_array_equal, wanted, pretrained.load(net, {**counters, **prefixed}))
+    for name, array in {"learning_rate": np.zeros(100), "moment1.conv_last.weight": np.zeros((3, 4, 3, 3))}.items():
+        with pytest.raises(ValueError, match=rf"\(left over: {name}\)"):
+            pretrained.load(net, {**arrays, **counters, name: array})
+
+
+@pytest.mark.parametrize(("changes", "sentence"), [
+    ({"extra__weight": np.zeros(2)}, "Nothing else is wrong: take what is left over out of the source."),
+    ({"conv_last__bias": None}, "Otherwise it is of this network: see whether the source is whole"),
+    ({"mean": np.zeros((1, 3, 1, 1))}, "Otherwise it is of this network: see whether the source is whole")])
+def test_the_network_that_was_used_is_not_advised(changes, sentence):
+    net, arrays = small_edsr()
+    with pytest.raises(ValueError, match=sentence) as caught:
+        pretrained.load(net, changed(arrays, **changes))
+    assert "It looks like" not in str(caught.value)
+    if "extra__weight" in changes:   # with what no file tells it is of the same arrays
+        with pytest.raises(ValueError, match=sentence):
+            pretrained.load(net.clone(residual_scale=0.5), changed(arrays, **changes))
+    for blocks in (0, 2):   # of the smaller one nothing is missing
+        other = pretrained.network("EDSR", num_in_ch=3, num_out_ch=3, num_feat=4, num_block=blocks, upscale=1)
+        with pytest.raises(ValueError, match=r"It looks like that of .*num_block=1"):
+            pretrained.load(other, changed(arrays, **changes))
+
+
+def test_the_number_of_objectives_is_advised(parity):
+    case = parity("ms_tunable_edsr_x2")
+    config = dict(case.meta["config"])
+    name = config.pop("net")
+    for count, said in ((config["num_params"], "Nothing else is wrong"),
+                        (config["num_params"] + 1, f"It looks like .*num_params={config['num_params']}")):
+        with pytest.raises(ValueError, match=said):
+            pretrained.load(pretrained.network(name, **{**config, "num_params": count}),
+                            {**case.params(), "extra": np.zeros(2)})
+
+
 def test_frozen_means_of_the_tunable_network_must_be_the_constants(parity):
     case = parity("ms_tunable_edsr_x2")
     config = dict(case.meta["config"])
