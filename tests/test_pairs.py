@@ -61,7 +61,11 @@ def test_what_does_not_go_together_is_told(folders):
     save(folders / "noisy" / "alone.png", picture())
     with pytest.raises(ValueError, match=r"4 noisy and 3 clean pictures do not go together: .* is alone;"):
         open_source(f"pairs:{folders}")
-    (folders / "noisy" / "alone.png").unlink()
+    (folders / "noisy" / "alone.png").rename(folders / "noisy" / "b.jpg")
+    with pytest.raises(ValueError, match=r"are b, b\.jpg, b\.png; .* every noisy one\. In .*noisy the name b is "
+                                         r"there several times: keep one of b\.jpg, b\.png\."):
+        open_source(f"pairs:{folders}")
+    (folders / "noisy" / "b.jpg").unlink()
     save(folders / "noisy" / "b.png", picture(10, 20))
     source = open_source(f"pairs:{folders}")
     with pytest.raises(ValueError, match=r"the noisy b has 10 x 20 pixels .* the clean b 24 x 20; wanted the same"):
@@ -79,16 +83,27 @@ def test_sidd_as_it_is_distributed(tmp_path):
     save(tmp_path / "Data" / "0002_x" / "0002_NOISY_SRGB_011.PNG", picture())
     source = open_source(f"sidd:{tmp_path}", split="train")
     assert source.names == ("0001_SRGB_010", "0002_SRGB_011")
+    assert open_source(f"sidd:{tmp_path}/Data").names == source.names
     np.testing.assert_array_equal(source[0], np.concatenate([clean, noisy], -1))
     twin = tmp_path / "Data" / "0003_x"                  # several scenes may have files of one name
     for kind in ("GT", "NOISY"):
         save(twin / f"0001_{kind}_SRGB_010.PNG", picture())
     assert open_sidd(tmp_path).names == ("0001_x/0001_SRGB_010", "0002_SRGB_011", "0003_x/0001_SRGB_010")
+    (twin / "0001_NOISY_SRGB_010.PNG").unlink()
+    with pytest.raises(ValueError, match=r"beside the clean pictures there is no .*0003_x/0001_NOISY_SRGB_010.PNG;"):
+        open_source(f"sidd:{tmp_path}")
+    (twin / "0001_GT_SRGB_010.PNG").unlink()
     (tmp_path / "Data" / "0002_x" / "0002_GT_SRGB_011.PNG").unlink()
     with pytest.raises(ValueError, match=r"beside the noisy pictures there is no .*0002_GT_SRGB_011.PNG"):
         open_source(f"sidd:{tmp_path}")
     with pytest.raises(ValueError, match="SIDD has no split 'test'"):
         open_source(f"sidd:{tmp_path}", split="test")
+    (tmp_path / "empty").mkdir()
+    save(tmp_path / "other" / "a.png", picture())
+    for place, said in (("nowhere", "no folder .*nowhere;"), ("empty", "empty holds no pictures;"),
+                        ("other", "other is not laid out as SIDD: .* no picture called")):
+        with pytest.raises(ValueError, match=rf"{said}.*[Ww]anted .*Data/<scene>/\*_NOISY_SRGB_\*\.PNG beside"):
+            open_source(f"sidd:{tmp_path / place}")
 
 
 def test_sidd_s_validation_blocks(tmp_path):
@@ -101,6 +116,13 @@ def test_sidd_s_validation_blocks(tmp_path):
     np.testing.assert_array_equal(source[4][..., 3:], blocks["ValidationNoisyBlocksSrgb"][1, 1])
     np.testing.assert_array_equal(source[4][..., :3], blocks["ValidationGtBlocksSrgb"][1, 1])
     path = tmp_path / "ValidationGtBlocksSrgb.mat"
+    savemat(path, {"blocks": array, "note": "x"})
+    with pytest.raises(ValueError, match=r"GtBlocksSrgb.mat holds blocks, note; wanted ValidationGtBlocksSrgb"):
+        open_source(f"sidd:{tmp_path}", split="valid")
+    savemat(path, {})
+    with pytest.raises(ValueError, match=r"GtBlocksSrgb.mat holds nothing; wanted ValidationGtBlocksSrgb"):
+        open_source(f"sidd:{tmp_path}", split="valid")
+    savemat(path, {path.stem: array})
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(ValueError, match=r"ValidationGtBlocksSrgb.mat cannot be read as a MATLAB file"):
         open_source(f"sidd:{tmp_path}", split="valid")

@@ -178,7 +178,9 @@ def test_files_prefixes_and_nested_dicts(tmp_path, ending):
         from safetensors.numpy import save_file
         save_file(arrays, tmp_path / "w.safetensors")
     prefixed = {f"module.{name}": array for name, array in arrays.items()}
-    for source in (str(tmp_path / f"w.{ending}"), prefixed, {"state_dict": arrays}, {"params": prefixed, "step": 3}):
+    for source in (str(tmp_path / f"w.{ending}"), prefixed, {"state_dict": arrays}, {"params": prefixed, "step": 3},
+                   {"state_dict": {"params": arrays}}, {"state_dict": {"params_ema": {}, "params": prefixed}},
+                   {"params_ema": {}, "params": arrays}, {"params": {}, "state_dict": {"params_ema": arrays}}):
         jax.tree.map(np.testing.assert_array_equal, wanted, pretrained.load(net, source))
 
 
@@ -226,10 +228,108 @@ def test_all_real_numbers_are_taken(kind):
     np.testing.assert_array_equal(pretrained.load(net, arrays)["params"]["tail"]["bias"], np.ones(3, np.float32))
 
 
+class Tensor:
+    """As much of a PyTorch tensor as numpy meets: what it refuses, and in which words."""
+
+    def __init__(self, array, *, trained=False, negative=False, place="cpu", kind="Float"):
+        self.array, self.trained, self.negative, self.place, self.kind = array, trained, negative, place, kind
+
+    def __array__(self, dtype=None, copy=None):
+        if self.trained:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if self.place != "cpu":
+            raise TypeError(f"can't convert {self.place} device type tensor to numpy.")
+        if self.negative:
+            raise RuntimeError("Can't call numpy() on Tensor that has negative bit set.")
+        if self.kind != "Float":
+            raise TypeError(f"Got unsupported ScalarType {self.kind}")
+        return self.array
+
+    def changed(self, **changes):
+        return Tensor(**{**self.__dict__, **changes})
+
+    def detach(self):
+        return self.changed(trained=False)
+
+    def cpu(self):
+        if self.place == "meta":
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!\nmore")
+        return self.changed(place="cpu")
+
+    def resolve_neg(self):
+        return self.changed(negative=False, array=-self.array if self.negative else self.array)
+
+    def float(self):
+        return self if self.kind == "Sparse" else self.changed(kind="Float")
+
+
+@pytest.mark.parametrize("how", [{}, {"trained": True}, {"kind": "BFloat16"}, {"place": "cuda:0"},
+                                 {"trained": True, "place": "cuda:0", "kind": "Float8_e4m3fn"}])
+def test_tensors_of_a_network_in_memory_are_taken(how):
+    net, arrays = small_edsr()
+    wanted = pretrained.load(net, arrays)
+    got = pretrained.load(net, {name: Tensor(array, **how) for name, array in arrays.items()})
+    jax.tree.map(np.testing.assert_array_equal, wanted, got)
+    got = pretrained.load(net, {name: Tensor(-array, negative=True, **how) for name, array in arrays.items()})
+    jax.tree.map(np.testing.assert_array_equal, wanted, got)
+
+
+@pytest.mark.parametrize(("how", "sentence"), [
+    ({"place": "meta"}, r"\(Cannot copy out of meta tensor; no data!\); wanted dense arrays"),
+    ({"kind": "Sparse"}, r"\(Got unsupported ScalarType Sparse\); wanted dense arrays")])
+def test_tensors_that_numpy_cannot_have_are_named(how, sentence):
+    net, arrays = small_edsr()
+    with pytest.raises(ValueError, match=r"the source's conv_last\.bias is a Tensor that cannot .*" + sentence):
+        pretrained.load(net, {**arrays, "conv_last.bias": Tensor(np.zeros(3), **how)})
+
+
 def test_constants_and_counters_are_recognised():
     net, arrays = small_edsr()
     mean = np.array([0.4488, 0.4371, 0.4040]).reshape(1, 3, 1, 1)
     pretrained.load(net, changed(arrays, mean=mean, norm__num_batches_tracked=np.array(3)))
+
+
+def test_counters_of_a_training_program_are_passed_over():
+    """MindSpore's ModelCheckpoint and optimisers append them; a table of rates, one a step, is none."""
+    net, arrays = small_edsr()
+    wanted = pretrained.load(net, arrays)
+    counters = {"epoch_num": np.array(7, np.int32), "step_num": np.array([9000], np.int32),
+                "learning_rate": np.array(1e-4, np.float32), "global_step": np.array([5], np.int32)}
+    jax.tree.map(np.testing.assert_array_equal, wanted, pretrained.load(net, {**arrays, **counters}))
+    prefixed = {f"module.{name}": array for name, array in arrays.items()}
+    jax.tree.map(np.testing.assert_array_equal, wanted, pretrained.load(net, {**counters, **prefixed}))
+    for name, array in {"learning_rate": np.zeros(100), "moment1.conv_last.weight": np.zeros((3, 4, 3, 3))}.items():
+        with pytest.raises(ValueError, match=rf"\(left over: {name}\)"):
+            pretrained.load(net, {**arrays, **counters, name: array})
+
+
+@pytest.mark.parametrize(("changes", "sentence"), [
+    ({"extra__weight": np.zeros(2)}, "Nothing else is wrong: take what is left over out of the source."),
+    ({"conv_last__bias": None}, "Otherwise it is of this network: see whether the source is whole"),
+    ({"mean": np.zeros((1, 3, 1, 1))}, "Otherwise it is of this network: see whether the source is whole")])
+def test_the_network_that_was_used_is_not_advised(changes, sentence):
+    net, arrays = small_edsr()
+    with pytest.raises(ValueError, match=sentence) as caught:
+        pretrained.load(net, changed(arrays, **changes))
+    assert "It looks like" not in str(caught.value)
+    if "extra__weight" in changes:   # with what no file tells it is of the same arrays
+        with pytest.raises(ValueError, match=sentence):
+            pretrained.load(net.clone(residual_scale=0.5), changed(arrays, **changes))
+    for blocks in (0, 2):   # of the smaller one nothing is missing
+        other = pretrained.network("EDSR", num_in_ch=3, num_out_ch=3, num_feat=4, num_block=blocks, upscale=1)
+        with pytest.raises(ValueError, match=r"It looks like that of .*num_block=1"):
+            pretrained.load(other, changed(arrays, **changes))
+
+
+def test_the_number_of_objectives_is_advised(parity):
+    case = parity("ms_tunable_edsr_x2")
+    config = dict(case.meta["config"])
+    name = config.pop("net")
+    for count, said in ((config["num_params"], "Nothing else is wrong"),
+                        (config["num_params"] + 1, f"It looks like .*num_params={config['num_params']}")):
+        with pytest.raises(ValueError, match=said):
+            pretrained.load(pretrained.network(name, **{**config, "num_params": count}),
+                            {**case.params(), "extra": np.zeros(2)})
 
 
 def test_frozen_means_of_the_tunable_network_must_be_the_constants(parity):
@@ -273,6 +373,13 @@ def test_sources_and_networks_that_are_not_known(tmp_path):
         pretrained.load(nn.LayerNorm(), arrays)
     with pytest.raises(ValueError, match="the source holds nothing"):
         pretrained.load(net, {})
+    for empty in ({"params_ema": {}}, {"state_dict": {"params_ema": {}, "params": {}}}):
+        with pytest.raises(ValueError, match="the source holds nothing; wanted arrays by name, at most inside dicts"):
+            pretrained.load(net, empty)
+    endless = {}
+    endless["params"] = endless
+    with pytest.raises(ValueError, match="the source holds dicts: params"):
+        pretrained.load(net, endless)
     with pytest.raises(ValueError, match="the source holds dicts: generator"):
         pretrained.load(net, {"generator": arrays})
     with pytest.raises(ValueError, match="there is no file"):

@@ -4,7 +4,7 @@ import pytest
 
 from dynjax.models import pretrained
 from dynjax.models.recognition import recognised
-from dynjax.networks import EDSR
+from dynjax.networks import EDSR, JohnsonNet
 from dynjax.tunable import Tunable
 
 FILES = ["torch_edsr", "torch_edsr_x3", "torch_msrresnet", "torch_rrdbnet", "torch_rrdbnet_x2", "torch_srvgg",
@@ -69,6 +69,22 @@ def test_swinir_s_switches_are_told(parity):
     assert pretrained.load(eval(said, {"pretrained": pretrained}), arrays)["params"]
 
 
+@pytest.mark.parametrize(("size", "told"), [
+    ((16, 24), r"ape=True\), with img_size=\(H, W\) besides, where H \* W = 384\.$"),
+    ((24, 24), r"ape=True, img_size=24\)\.$")])
+def test_the_size_of_learned_positions_is_told_where_it_can_be(parity, size, told):
+    arrays = parity("torch_swinir_lightweight_x2").params()
+    arrays["absolute_pos_embed"] = np.zeros((1, size[0] * size[1], arrays["conv_first.weight"].shape[0]))
+    with pytest.raises(ValueError, match=told) as caught:
+        pretrained.load(EDSR(features=2, blocks=1, scale=1), arrays)
+    call = str(caught.value).partition("It looks like that of ")[2].partition(", with img_size")[0].removesuffix(".")
+    call = call if "img_size" in call else f"{call.removesuffix(')')}, img_size={size})"
+    net = eval(call, {"pretrained": pretrained})
+    assert pretrained.load(net, arrays)["params"]["absolute_pos_embed"].shape[0] == size[0] * size[1]
+    arrays["absolute_pos_embed"] = np.zeros((1, 400, 4))   # 20 x 20 would be no whole windows of 8
+    assert recognised(arrays).endswith("ape=True), with img_size=(H, W) besides, where H * W = 400")
+
+
 @pytest.mark.parametrize(("features", "hidden"), [(60, 120), (60, 123), (120, 245), (7, 12)])
 def test_the_ratio_that_is_told_gives_the_size_again(parity, features, hidden):
     arrays = parity("torch_swinir_lightweight_x2").params()
@@ -95,9 +111,43 @@ def test_networks_that_there_are_not_are_told(name, arguments, sentence):
         pretrained.network(name, **arguments)
 
 
+REQUIRED = {"EDSR": ("num_in_ch", "num_out_ch"), "RRDBNet": ("num_in_ch", "num_out_ch"),
+            "TunableConv2d": ("in_channels", "out_channels", "kernel_size"),
+            "TunableDense": ("in_channels", "out_channels"), "UnetGenerator": ("input_nc", "output_nc", "num_downs"),
+            "NLayerDiscriminator": ("input_nc",)}
+WHOLE = {   # besides those that are required
+    "EDSR": "num_feat num_block upscale", "MSRResNet": "num_in_ch num_feat num_block upscale",
+    "RRDBNet": "scale num_feat num_block num_grow_ch", "SRVGGNetCompact": "num_out_ch num_feat num_conv upscale",
+    "SwinIR": "img_size patch_size in_chans embed_dim depths num_heads window_size upscale num_feat",
+    "NAFNet": "img_channel width middle_blk_num enc_blk_nums dec_blk_nums", "NAFNetLocal": "width train_size",
+    "DnCNN": "in_nc out_nc nc nb", "FFDNet": "in_nc out_nc nc nb",
+    "TunableEDSR": "img_channels num_blocks num_channels scale num_params", "TunableSwinIR": "depths num_params",
+    "TunableNAFNet": "width enc_blk_nums num_params", "TunableStyleNet": "num_scales num_channels num_blocks",
+    "TunableConv2d": "stride padding dilation group num_params expand_params", "TunableDense": "num_params",
+    "TunableParameter": "shape", "DynamicStyleTransfer": "widths", "MainNet": "z_size out_size ngf widths",
+    "DynamicDcGan": "ngf", "Discriminator": "in_size ndf", "UnetGenerator": "ngf",
+    "NLayerDiscriminator": "ndf n_layers"}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_numbers_must_be_whole(name):
+    required = dict.fromkeys(REQUIRED.get(name, ()), 6)
+    for argument in (*WHOLE[name].split(), *required):
+        for wrong in (2.5, 2.0, "2", np.float32(2.5), [2, 2.5], {"conv1": 1.5}):
+            with pytest.raises(ValueError, match=rf"^{name} got {argument}=.*; wanted whole numbers there"):
+                pretrained.network(name, **{**required, argument: wrong})
+
+
+def test_other_numbers_need_not_be_whole():
+    edsr = pretrained.network("EDSR", num_in_ch=3, num_out_ch=3, res_scale=0.1, rgb_mean=[0.5] * 3)
+    assert edsr.residual_scale == 0.1 and edsr.mean == (0.5, 0.5, 0.5)
+    assert pretrained.network("SwinIR", mlp_ratio=2.5, qk_scale=0.3, drop_path_rate=0.2).mlp_ratio == 2.5
+    assert pretrained.network("NAFNet", width=np.int64(8), enc_blk_nums=range(1, 3), dec_blk_nums=[1, 2]).features == 8
+    assert pretrained.network("MainNet", widths=None).widths == JohnsonNet.widths
+
+
 @pytest.mark.parametrize(("name", "arguments", "sentence"), [
     ("SwinIR", {"upsampler": "bicubic"}, "upsampler='bicubic'"), ("NAFNet", {"width": 0}, "cannot be built"),
-    ("SwinIR", {"window_size": 7.5}, "cannot be built"),
     ("NAFNet", {"enc_blk_nums": [-1], "dec_blk_nums": [1]}, "wanted 0 or more blocks each")])
 def test_networks_that_cannot_be_built_are_told(name, arguments, sentence):
     with pytest.raises(ValueError, match=sentence):

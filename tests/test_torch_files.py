@@ -63,14 +63,14 @@ def test_what_is_no_file_of_tensors_is_refused(shared, name, named, monkeypatch)
         read_torch(shared(f"parity/pth/{name}.pth"))
 
 
-def tensor(shape, strides, offset=0, *, kind=b"Float", total=4, stop=b"."):
-    """The pickle of a tensor of a storage of four numbers, written by hand."""
+def tensor(shape, strides, offset=0, *, kind=b"Float", total=4, metadata=b"", stop=b"."):
+    """The pickle of a tensor of a storage of four numbers, written by hand; `metadata` is a pickle of a dict."""
     number = lambda value: b"J" + int(value).to_bytes(4, "little", signed=True)
     numbers = lambda values: b"(" + b"".join(number(value) for value in values) + b"t"
     text = lambda value: b"X" + len(value).to_bytes(4, "little") + value
     storage = b"(" + text(b"storage") + b"ctorch\n" + kind + b"Storage\n" + text(b"0") + text(b"cpu") + number(total)
     return (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"tQ" + number(offset) + numbers(shape)
-            + numbers(strides) + b"\x89ccollections\nOrderedDict\n)RtR" + stop)
+            + numbers(strides) + b"\x89ccollections\nOrderedDict\n)R" + metadata + b"tR" + stop)
 
 
 def archive(data, storage=NUMBERS, **more):
@@ -96,6 +96,45 @@ def test_views_are_checked_against_their_storage(tmp_path):
         path.write_bytes(archive(tensor(shape, strides, offset)))
         with pytest.raises(ValueError, match=sentence):
             read_torch(path)
+
+
+def bits(*names, value=b"\x88"):
+    """The pickle of {name: True}; the value is one as written."""
+    return b"}" + b"".join(b"X" + len(name).to_bytes(4, "little") + name + value + b"s" for name in names)
+
+
+@pytest.mark.parametrize(("kind", "names", "wanted"), [
+    (b"Float", (b"neg",), [[-0.0, -2], [-1, -3]]), (b"Float", (), [[0, 2], [1, 3]]),
+    (b"Float", (b"neg", b"conj"), [[-0.0, -2], [-1, -3]]),
+    (b"ComplexFloat", (b"conj",), [[-1j, 4 - 5j], [2 - 3j, 6 - 7j]]),
+    (b"ComplexFloat", (b"conj", b"neg"), [[1j, -4 + 5j], [-2 + 3j, -6 + 7j]])])
+def test_the_bits_that_turn_signs_are_applied(tmp_path, kind, names, wanted):
+    """torch.complex(z, z).conj().imag is z stored as it was, with the bit "neg"; torch.load turns the signs."""
+    path = tmp_path / "w.pth"
+    storage = np.arange(8, dtype=np.float32).view(np.complex64) if kind == b"ComplexFloat" else NUMBERS
+    turned, plain = (tensor((2, 2), (1, 2), kind=kind, metadata=part, stop=b"") for part in (bits(*names), b"}"))
+    path.write_bytes(archive(turned + plain + b"\x86.", storage))
+    read, other = read_torch(path)
+    np.testing.assert_array_equal(read, wanted)
+    np.testing.assert_array_equal(other, storage.reshape(2, 2).T)
+    assert not read.flags.writeable
+    one = tensor((1000, 1000, 1000), (0, 0, 0), 3, kind=kind, metadata=bits(*names))   # no copy for every mention
+    path.write_bytes(archive(one, storage))
+    assert read_torch(path)[999, 999, 999] == np.asarray(wanted)[1, 1]
+
+
+@pytest.mark.parametrize(("metadata", "sentence"), [
+    (bits(b"neg", b"backend_index"), "a tensor with the metadata 'backend_index', which is not known; wanted neg and"),
+    (bits(b"conj", value=b"K\x01"), "a tensor with the metadata 'conj' of the kind int; wanted True or False"),
+    (b"]", "a tensor with a list of metadata; wanted a dict")])
+def test_other_metadata_of_a_tensor_is_refused(tmp_path, metadata, sentence):
+    path = tmp_path / "w.pth"
+    path.write_bytes(archive(tensor((2, 2), (1, 2), metadata=metadata)))
+    with pytest.raises(ValueError, match=sentence):
+        read_torch(path)
+    path.write_bytes(archive(tensor((4,), (1,), kind=b"Bool", metadata=bits(b"neg")), np.ones(4, np.bool_)))
+    with pytest.raises(ValueError, match="a tensor of bool with the metadata 'neg'"):
+        read_torch(path)
 
 
 @pytest.mark.parametrize(("kind", "total", "order"), [

@@ -1,4 +1,5 @@
 """Pairs of a noisy and a clean picture: two folders, or SIDD as it is distributed."""
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from dynjax.data.picture_source import PictureSource, open_folder, unique_names
 from dynjax.files.pictures import PictureError
 
 FOLDERS = ("noisy", "clean")
+SIDD = "Data/<scene>/*_NOISY_SRGB_*.PNG beside *_GT_SRGB_*.PNG"   # how it is laid out
 BLOCKS = {"noisy": "ValidationNoisyBlocksSrgb", "clean": "ValidationGtBlocksSrgb"}
 
 
@@ -53,18 +55,28 @@ def open_pairs(place):
         some = ", ".join(alone[:5]) + (", ..." if len(alone) > 5 else "")
         raise ValueError(f"{len(noisy)} noisy and {len(clean)} clean pictures do not go together: without a partner "
                          f"{'is' if len(alone) == 1 else 'are'} {some}; wanted a clean picture of the same "
-                         "name for every noisy one.")
+                         f"name for every noisy one.{_doubled(folders[0], noisy)}{_doubled(folders[1], clean)}")
     order = [noisy.names.index(name) for name in clean.names]
     noisy.paths, noisy.names = tuple(noisy.paths[i] for i in order), clean.names
     return PairSource(f"pairs:{place}", noisy, clean)
+
+
+def _doubled(folder, source):
+    """A sentence about the first name that several pictures of a side have, told apart by their endings; or ""."""
+    same = defaultdict(list)
+    for path in map(Path, source.paths):
+        same[path.with_suffix("")].append(path.name)
+    several = next((names for names in same.values() if len(names) > 1), None)
+    return "" if several is None else (f" In {folder} the name {Path(several[0]).stem} is there several times: keep "
+                                       f"one of {', '.join(several)}.")
 
 
 def open_sidd(place, *, split=None):
     """SIDD (Abdelhamed et al. 2018), sRGB, as it is distributed.
 
     Args:
-      place: the folder with `Data/<scene>/*_NOISY_SRGB_*.PNG` beside `*_GT_SRGB_*.PNG`; for the split "valid" the one
-        with `ValidationNoisyBlocksSrgb.mat` and `ValidationGtBlocksSrgb.mat`.
+      place: the folder with `Data/<scene>/*_NOISY_SRGB_*.PNG` beside `*_GT_SRGB_*.PNG`, or its Data; for the split
+        "valid" the one with `ValidationNoisyBlocksSrgb.mat` and `ValidationGtBlocksSrgb.mat`.
       split: "train" (or None) or "valid".
 
     Raises:
@@ -75,21 +87,32 @@ def open_sidd(place, *, split=None):
         return _SiddBlocks(folder)
     if split not in (None, "train"):
         raise ValueError(f"SIDD has no split {split!r}; wanted 'train' or 'valid'.")
-    everything = open_folder(folder / "Data")
+    data = folder / "Data" if (folder / "Data").is_dir() else folder
+    try:
+        everything = open_folder(data)
+    except ValueError as error:
+        raise ValueError(f"{error}. Wanted a folder with SIDD as it is distributed, {SIDD}.") from None
+    there = set(everything.paths)
     noisy = [path for path in everything.paths if "_NOISY_SRGB_" in Path(path).name]
-    clean = [str(Path(path).with_name(Path(path).name.replace("_NOISY_", "_GT_"))) for path in noisy]
-    missing = [path for path in clean if path not in set(everything.paths)]
+    clean = [_renamed(path, "_NOISY_", "_GT_") for path in noisy]
+    back = [_renamed(path, "_GT_", "_NOISY_") for path in everything.paths if "_GT_SRGB_" in Path(path).name]
+    missing = [("noisy", path) for path in clean if path not in there]
+    missing += [("clean", path) for path in back if path not in there]
     if not noisy or missing:
         raise ValueError(f"{folder} is not laid out as SIDD: " + (
-            f"beside the noisy pictures there is no {missing[0]}" if missing else
-            "there is no Data/<scene>/*_NOISY_SRGB_*.PNG") + "; wanted each noisy picture beside its *_GT_SRGB_*.PNG.")
-    names = unique_names([str(Path(path).relative_to(folder / "Data")).replace("_NOISY", "") for path in noisy])
+            f"beside the {missing[0][0]} pictures there is no {missing[0][1]}" if missing else
+            f"there is no picture called *_NOISY_SRGB_* in {data}") + f"; wanted {SIDD}.")
+    names = unique_names([str(Path(path).relative_to(data)).replace("_NOISY", "") for path in noisy])
     sources = []
     for paths in (noisy, clean):
-        source = open_folder(folder / "Data")
+        source = open_folder(data)
         source.paths, source.names = tuple(paths), tuple(names)
         sources.append(source)
     return PairSource(f"sidd:{place}", *sources)
+
+
+def _renamed(path, old, new):
+    return str(Path(path).with_name(Path(path).name.replace(old, new)))
 
 
 class _SiddBlocks(PictureSource):
@@ -112,16 +135,20 @@ class _SiddBlocks(PictureSource):
 
 
 def _mat(path, name):
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     if not path.is_file():
         raise ValueError(f"there is no file {path}; wanted SIDD's validation blocks, {' and '.join(BLOCKS.values())}, "
                          "as .mat files.")
     try:
-        array = loadmat(path, variable_names=[name])[name]
+        array = loadmat(path, variable_names=[name]).get(name)
+        there = [] if array is not None else [other for other, *_ in whosmat(path)]
     except Exception as error:   # damaged files raise almost anything; HDF5 ones NotImplementedError
         raise ValueError(f"{path} cannot be read as a MATLAB file with {name} ({type(error).__name__}: {error}); fetch "
                          "it again, or save it with -v7 if it is of a newer kind.") from error
+    if array is None:
+        raise ValueError(f"{path} holds {', '.join(there[:8]) or 'nothing'}; wanted {name}: fetch SIDD's own file, or "
+                         "save the blocks under that name.")
     if array.dtype != np.uint8:
         raise ValueError(f"{path} holds {array.dtype}; wanted uint8.")
     return array

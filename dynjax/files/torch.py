@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dynjax.files.messages import one_line
-from dynjax.files.torch_pickle import load_pickle, resolve
+from dynjax.files.torch_pickle import BITS, load_pickle, resolve
 from dynjax.files.unpickling import RefusedError
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001   # how the older stream begins
@@ -92,14 +92,15 @@ def _elements_of(read, swapped, widen):
     """
     read, converted = functools.cache(read), {}
 
-    def elements_of(storage, dtype):
+    def elements_of(storage, dtype, bits):
         raw, length = read(storage.key), storage.total * storage.dtype.itemsize
         if len(raw) < length:
             raise RefusedError(f"its storage {storage.key!r} has {len(raw)} bytes; wanted {length}. The file is "
                                "damaged.")
-        if (storage.key, dtype) not in converted:
-            converted[storage.key, dtype] = _converted(raw, dtype, swapped, widen)
-        elements = converted[storage.key, dtype][:length // dtype.itemsize]
+        if (storage.key, dtype, bits) not in converted:
+            elements = _converted(raw, dtype, swapped, widen)
+            converted[storage.key, dtype, bits] = functools.reduce(lambda array, bit: BITS[bit](array), bits, elements)
+        elements = converted[storage.key, dtype, bits][:length // dtype.itemsize]
         return elements[storage.start:storage.start + storage.count]
 
     return elements_of

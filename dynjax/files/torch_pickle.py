@@ -14,6 +14,7 @@ TYPES = {"float32": np.float32, "float64": np.float64, "float16": np.float16, "b
          "uint16": np.uint16, "uint32": np.uint32, "uint64": np.uint64, "bool": np.bool_, "complex64": np.complex64,
          "complex128": np.complex128, "float8_e4m3fn": ml_dtypes.float8_e4m3fn, "float8_e5m2": ml_dtypes.float8_e5m2,
          "float8_e4m3fnuz": ml_dtypes.float8_e4m3fnuz, "float8_e5m2fnuz": ml_dtypes.float8_e5m2fnuz}
+BITS = {"conj": np.conjugate, "neg": np.negative}   # what a tensor does to its stored elements when they are read
 
 
 class Type:
@@ -39,16 +40,17 @@ class Storage:
 
 
 class Tensor:
-    """A tensor as written in the file: a strided view of a storage."""
-    __slots__ = ("dtype", "offset", "shape", "storage", "strides")
+    """A tensor as written in the file: a strided view of a storage, whose elements `bits`, some of BITS, alter."""
+    __slots__ = ("bits", "dtype", "offset", "shape", "storage", "strides")
 
-    def __init__(self, storage, offset, shape, strides, dtype=None):
+    def __init__(self, storage, offset, shape, strides, dtype=None, metadata=None):
         numbers = (offset, *shape, *strides) if isinstance(shape, tuple) and isinstance(strides, tuple) else (-1,)
         if not isinstance(storage, Storage) or len(shape) != len(strides) or not all(
                 type(number) is int and number >= 0 for number in numbers):
             raise RefusedError("it rebuilds a tensor of something else than a storage, an offset, a shape and strides.")
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
         self.dtype = storage.dtype if dtype is None else dtype.dtype
+        self.bits = _bits({} if metadata is None else metadata, self.dtype)
 
     def __setstate__(self, state):
         raise RefusedError("it gives a state to a tensor.")
@@ -83,12 +85,29 @@ def _ordered_dict(pairs=()):
     return _Dict(pairs)
 
 
-def _rebuild(storage, offset, shape, strides, *_):
-    return Tensor(storage, offset, shape, strides)
+def _bits(metadata, dtype):
+    """The names in a tensor's metadata that are True, in order; what is not known could mean anything."""
+    if not isinstance(metadata, dict):
+        raise RefusedError(f"it has a tensor with a {type(metadata).__name__} of metadata; wanted a dict.")
+    for name, value in metadata.items():
+        if name not in BITS:
+            raise RefusedError(f"it has a tensor with the metadata {name!r:.40}, which is not known; wanted "
+                               f"{' and '.join(sorted(BITS, reverse=True))} at most. Save a clone() of it.")
+        if type(value) is not bool:
+            raise RefusedError(f"it has a tensor with the metadata {name!r} of the kind {type(value).__name__}; wanted "
+                               "True or False.")
+    bits = tuple(name for name in BITS if metadata.get(name))
+    if bits and dtype == np.bool_:
+        raise RefusedError(f"it has a tensor of bool with the metadata {bits[-1]!r}, which has no meaning there.")
+    return bits
 
 
-def _rebuild_typed(storage, offset, shape, strides, gradient, hooks, dtype, *_):
-    return Tensor(storage, offset, shape, strides, dtype)
+def _rebuild(storage, offset, shape, strides, gradient=False, hooks=(), metadata=None):
+    return Tensor(storage, offset, shape, strides, None, metadata)
+
+
+def _rebuild_typed(storage, offset, shape, strides, gradient, hooks, dtype, metadata=None):
+    return Tensor(storage, offset, shape, strides, dtype, metadata)
 
 
 def _rebuild_parameter(tensor, *_):
@@ -157,7 +176,8 @@ def resolve(value, elements_of):
     """The same with arrays in the place of tensors; what is mentioned several times stays one object.
 
     Args:
-      elements_of: from (a Storage, a type of elements) to the storage's elements, one-dimensional.
+      elements_of: from (a Storage, a type of elements, names of BITS) to the storage's elements, one-dimensional and
+        altered as the BITS say.
 
     Raises:
       RefusedError: something holds itself, or is neither a tensor, a number, text nor a container of these.
@@ -168,7 +188,7 @@ def resolve(value, elements_of):
         if value is None or isinstance(value, bool | int | float | str):
             return value
         if isinstance(value, Tensor):
-            return value.view(elements_of(value.storage, value.dtype))
+            return value.view(elements_of(value.storage, value.dtype, value.bits))
         if not isinstance(value, dict | list | tuple):
             raise RefusedError(f"it holds a {type(value).__name__} where tensors, numbers and text are wanted.")
         if id(value) not in done:

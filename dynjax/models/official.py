@@ -1,8 +1,13 @@
 """Official class names and constructor arguments, turned into our networks."""
 import difflib
 import inspect
+import numbers
+from collections.abc import Mapping
 
 MODES = ("mlp", "linear")
+# Arguments that may be other than whole numbers, besides those whose default is text or a switch.
+NOT_WHOLE = {"attn_drop_rate", "drop_path_rate", "drop_rate", "img_range", "mlp_ratio", "norm", "qk_scale", "res_scale",
+             "rgb_mean", "sigmoid"}
 
 _makers = {}
 
@@ -44,11 +49,23 @@ def network(class_name, **arguments):
     if unknown or missing:
         said = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
         raise ValueError(f"the arguments do not fit {class_name} ({'; '.join(said)}); it takes {', '.join(known)}.")
+    broken = {name: value for name, value in arguments.items() if not _fits(name, value, known[name].default)}
+    if broken:
+        raise ValueError(f"{class_name} got {_said(broken)}; wanted whole numbers there, such as 2.")
     try:
         return _makers[class_name](**arguments)
     except TypeError as error:   # such as a number where the original counts layers in a list
         raise ValueError(f"{class_name} got {_said(arguments)}, which do not fit ({error}); wanted values of the kinds "
                          "that the official constructor takes.") from None
+
+
+def _fits(name, value, default):
+    """Whether a value for a whole number, or for several in a list or dict, has no other number and no text in it."""
+    if name in NOT_WHOLE or isinstance(default, bool | str) or (value is None and default is None):
+        return True
+    values = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else [value]
+    return not any(item is None or isinstance(item, str) or (
+        isinstance(item, numbers.Number) and not isinstance(item, numbers.Integral)) for item in values)
 
 
 def _said(arguments):

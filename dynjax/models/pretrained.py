@@ -13,13 +13,16 @@ from dynjax.models import families  # noqa: F401  (makes the official programs k
 from dynjax.models.conversions import KINDS, convert_stack, official_name
 from dynjax.models.layouts import layouts
 from dynjax.models.official import network
-from dynjax.models.recognition import recognised
+from dynjax.models.recognition import likely
+from dynjax.models.tensors import as_array
 from dynjax.tunable.wrapper import Tuned
 
 __all__ = ["load", "network"]
 
-NESTED = ("params_ema", "params", "state_dict")  # the first that is there is taken
+NESTED = ("params_ema", "params", "state_dict")  # the first that is there with something in it is taken
 AT_MOST_NAMED = 8
+# Single numbers that MindSpore's checkpoints have beside the parameters, about the training.
+COUNTERS = {"epoch_num", "step_num", "learning_rate", "global_step"}
 
 
 def load(net, source, *, start="copies"):
@@ -28,8 +31,9 @@ def load(net, source, *, start="copies"):
     Args:
       net: from `pretrained.network`, or made by hand: a plain network, DynamicNet around one, Tunable
         around one, or a tunable layer.
-      source: a path (.npz, .safetensors, PyTorch's .pth, MindSpore's .ckpt) or a dict of arrays by official names;
-        dicts inside it called params_ema, params or state_dict and a prefix "module." on all names are unwrapped.
+      source: a path (.npz, .safetensors, PyTorch's .pth, MindSpore's .ckpt) or a dict of arrays or PyTorch tensors by
+        official names; dicts inside it called params_ema, params or state_dict and a prefix "module." on all names are
+        unwrapped; text and single numbers about the training (COUNTERS) are passed over.
       start: a plain checkpoint for a tunable network becomes its starting point, as in `Tunable.stack`.
 
     Returns:
@@ -50,21 +54,20 @@ def load(net, source, *, start="copies"):
                          "around it, as pretrained.network gives it for the official tunable classes.")
     if stacked:
         shapes = jax.eval_shape(_with_alpha(net, layout, arrays).stack, shapes)
-    variables = _fill(shapes, layout, dict(arrays), stacked)
+    variables = _fill(net, shapes, layout, dict(arrays), stacked)
     return net.stack(variables, start=start) if tuned and not stacked else variables
 
 
 def _unwrap(source):
     if not isinstance(source, Mapping):
         raise ValueError(f"the source is {one_line(source)}; wanted a path or a dict of arrays by official names.")
-    for name in NESTED:
-        if isinstance(source.get(name), Mapping):
-            source = source[name]
-            break
+    for _ in NESTED:   # one inside the other, as trainers wrap what others wrapped; no deeper than there are names
+        inner = [source[name] for name in NESTED if isinstance(source.get(name), Mapping)]
+        source = next(filter(None, inner), inner[0]) if inner else source
     nested = [str(name) for name, value in source.items() if isinstance(value, Mapping)]
     if nested or not source:
         raise ValueError(f"the source holds {'dicts: ' + _named(nested) if nested else 'nothing'}; wanted arrays by "
-                         f"name, at most inside one of {', '.join(NESTED)}.")
+                         f"name, at most inside dicts called {', '.join(NESTED)}.")
     unnamed = [str(name) for name in source if not isinstance(name, str)]
     if unnamed:
         raise ValueError(f"the source has entries called {_named(unnamed)}; wanted arrays by name, as state_dict() "
@@ -73,10 +76,11 @@ def _unwrap(source):
         isinstance(item, int | float | str | np.generic) for item in value)]
     if lists:
         raise ValueError(f"the source has lists of more than numbers or text: {_named(lists)}; wanted arrays by name.")
-    if all(name.startswith("module.") for name in source):
-        source = {name.removeprefix("module."): array for name, array in source.items()}
-    arrays = {name: np.asarray(array) for name, array in source.items()}
-    return {name: array for name, array in arrays.items() if array.dtype.kind != "U"}   # text tells of the file
+    arrays = {name: as_array(name, array) for name, array in source.items()}
+    arrays = {name: array for name, array in arrays.items()   # text tells of the file
+              if array.dtype.kind != "U" and not (name in COUNTERS and array.size == 1)}
+    wrapped = all(name.startswith("module.") for name in arrays)
+    return {name.removeprefix("module."): array for name, array in arrays.items()} if wrapped else arrays
 
 
 def _score(layout, arrays):
@@ -145,7 +149,7 @@ def _sought(layout, path, stacked):
     return (official_name(official, leaf.official), leaf.convert) if leaf else (None, None)
 
 
-def _fill(shapes, layout, arrays, stacked):
+def _fill(net, shapes, layout, arrays, stacked):
     """The wanted tree filled from the source; every entry of which must be used, constant or without effect."""
     names_and_shapes = dict(arrays)
     filled, missing, misfits = {}, [], []
@@ -175,7 +179,9 @@ def _fill(shapes, layout, arrays, stacked):
     problems = {"missing": missing, "left over": surplus, "not fitting": misfits}
     if any(problems.values()):
         said = "; ".join(f"{kind}: {_named(names)}" for kind, names in problems.items() if names)
-        raise ValueError(f"the source does not fit the network ({said}). {_advice(names_and_shapes)}")
+        used = {name: array for name, array in names_and_shapes.items() if name not in surplus}
+        raise ValueError(f"the source does not fit the network ({said}). "
+                         f"{_advice(net, names_and_shapes, None if missing or misfits else used)}")
     return traverse_util.unflatten_dict(filled)
 
 
@@ -183,10 +189,24 @@ def _is_real(dtype):
     return any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, np.bool_))   # with bfloat16, float8
 
 
-def _advice(arrays):
-    likely = recognised(arrays)
-    return f"It looks like that of {likely}." if likely else (
-        "Build the network with the arguments that the checkpoint was made with.")
+def _advice(net, arrays, enough):
+    """What to do about a source that does not fit; `enough` are the arrays that the network takes, if it has all."""
+    found = likely(arrays)
+    if found is None:
+        return "Build the network with the arguments that the checkpoint was made with."
+    if enough is not None and likely(enough) == found:   # what is left over makes no other network of it
+        return "Nothing else is wrong: take what is left over out of the source."
+    if _is_built_as(net, found):
+        return ("Otherwise it is of this network: see whether the source is whole, and whether the network has the "
+                "arguments that change no size.")
+    return f"It looks like that of {found.said()}."
+
+
+def _is_built_as(net, found):
+    try:
+        return network(found.name, **found.arguments) == net
+    except ValueError:   # the shapes are of none that there is
+        return False
 
 
 def _converted(convert, array):

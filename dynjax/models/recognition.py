@@ -1,17 +1,33 @@
 """Which official network a checkpoint is of, told from the names and shapes of its arrays: for error messages."""
 import re
+from typing import NamedTuple
 
 _recognisers = []
 
 
 def recognises(function):
-    """Decorator: the function takes Entries and gives (official class, arguments of its constructor), or None."""
+    """Decorator: the function takes Entries and gives (official class, arguments of its constructor), or None.
+
+    A third part may say in words what else is to be given, that the arrays do not tell.
+    """
     _recognisers.append(function)
     return function
 
 
-def recognised(arrays):
-    """"pretrained.network(...)" for the network that a checkpoint looks like, or None.
+class Likely(NamedTuple):
+    """An official network: its class, the constructor's arguments, and what is to be given besides, in words."""
+    name: str
+    arguments: dict
+    besides: str = ""
+
+    def said(self):
+        """As one would write it."""
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self.arguments.items())
+        return f"pretrained.network({self.name!r}, {arguments})" + (f", with {self.besides}" if self.besides else "")
+
+
+def likely(arrays):
+    """The Likely network of a checkpoint, or None.
 
     Args:
       arrays: by official names.
@@ -23,11 +39,15 @@ def recognised(arrays):
         except (KeyError, IndexError, ZeroDivisionError):   # it has some of the names but not the others
             continue
         if found is not None:
-            name, arguments = found
-            arguments = {**arguments, **(entries.tuning() if entries.stacked else {})}
-            said = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-            return f"pretrained.network({name!r}, {said})"
+            name, arguments, *besides = found
+            return Likely(name, {**arguments, **(entries.tuning() if entries.stacked else {})}, *besides)
     return None
+
+
+def recognised(arrays):
+    """"pretrained.network(...)" for the network that a checkpoint looks like, with what it does not tell; or None."""
+    found = likely(arrays)
+    return found and found.said()
 
 
 class Entries:

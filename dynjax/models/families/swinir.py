@@ -1,4 +1,6 @@
 """SwinIR: the authors' program and mindediting's tunable one."""
+import math
+
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
 from dynjax.models.recognition import recognises
@@ -63,11 +65,12 @@ def _like(entries):
     else:
         upsampler, scale = "", 1
     three = entries.has("conv_after_body.4.weight")
+    unusual, besides = _unusual(entries, block, side)
     return "TunableSwinIR" if entries.stacked else "SwinIR", {
         "upscale": scale, "in_chans": images, "window_size": side, "img_range": 255.0 if side == 7 else 1.0,
         "depths": depths, "embed_dim": features, "num_heads": heads,
         "mlp_ratio": _ratio(features, entries.shapes[f"{block}mlp.fc1.weight"][-2]), "upsampler": upsampler,
-        "resi_connection": "3conv" if three else "1conv", **_unusual(entries, block)}
+        "resi_connection": "3conv" if three else "1conv", **unusual}, besides
 
 
 def _ratio(features, hidden):
@@ -76,17 +79,22 @@ def _ratio(features, hidden):
     return ratio if int(features * ratio) == hidden else (hidden + 0.5) / features
 
 
-def _unusual(entries, block):
-    """The arguments of switches that stand otherwise than in the published variants."""
-    unusual = {}
+def _unusual(entries, block, window):
+    """The arguments that differ from the published variants, and what is to be given besides, in words."""
+    unusual, besides = {}, ""
     positions = entries.shapes.get("absolute_pos_embed")
     if positions is not None:
-        unusual |= {"ape": True, "img_size": round(positions[-2] ** 0.5)}
+        unusual["ape"], count = True, positions[-2]
+        side = math.isqrt(count)
+        if side * side == count and side % window == 0:   # the original is built of whole windows
+            unusual["img_size"] = side
+        else:
+            besides = f"img_size=(H, W) besides, where H * W = {count}"
     if not any(name.startswith("patch_embed.norm.") for name in entries.shapes):
         unusual["patch_norm"] = False
     if not entries.has(f"{block}attn.qkv.bias"):
         unusual["qkv_bias"] = False
-    return unusual
+    return unusual, besides
 
 
 @layouts_of(SwinIR)
