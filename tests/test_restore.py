@@ -97,10 +97,22 @@ def test_a_tuned_network_needs_its_alpha_and_others_none():
     stacked = tunable.stack(variables)
     picture = np.full((4, 4, 3), 200, np.uint8)
     np.testing.assert_array_equal(restore(tunable, stacked, picture, {"a": 0.5, "b": 0.5}), 100)
-    with pytest.raises(ValueError, match=r"a Tunable and no alpha was given; wanted one, such as {'a': 0.5, 'b': 0.5}"):
+    with pytest.raises(ValueError, match=r"a Tunable and no alpha was given; wanted one, such as alpha={'a': 0.5, "):
         restore(tunable, stacked, picture)
     with pytest.raises(ValueError, match="an alpha was given, but the network is a Scaled, which has none"):
         restore(net, variables, picture, 0.5)
+
+
+def test_what_a_network_wants_is_told_by_the_argument_it_is_given_as():
+    net = dynjax.networks.FFDNet(features=4, layers=3)
+    with pytest.raises(ValueError, match=r"a FFDNet and no sigma was given; wanted one, such as alpha=25 / 255\."):
+        restore(net, {}, np.zeros((4, 4, 3), np.uint8))
+
+
+def test_a_picture_too_small_for_a_network_is_told_once():
+    net = dynjax.networks.SwinIR(features=4, depths=(2,), heads=(2,), window=8)
+    with pytest.raises(ValueError, match=r"^the network cannot take this picture: an image of 3 x 3 is too small"):
+        restore(net, net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))), np.zeros((3, 3, 3), np.uint8))
 
 
 def test_a_wrong_alpha_is_told_by_itself():

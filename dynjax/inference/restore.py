@@ -9,6 +9,7 @@ from dynjax.image.resize import resize_bicubic
 from dynjax.image.tiles import reach, tiled
 from dynjax.models.plain import plain_network
 from dynjax.networks.inputs import needed_besides
+from dynjax.networks.layers import TooSmallError
 
 
 def restore(network, variables, picture, alpha=None, further=(), *, tile=None, overlap=None, multiple=None):
@@ -88,7 +89,7 @@ def _function(network, variables, alpha, further):
     second = next(iter(needed_besides(network)), None)
     if second and alpha is None:
         raise ValueError(f"the network is a {type(network).__name__} and no {second} was given; wanted one, such as "
-                         f"{_example(network)}.")
+                         f"alpha={_example(network)}.")
     inner = needed_besides(plain_network(network)) if plain_network(network) is not network else []
     if len(further) != len(inner):
         raise ValueError(f"the network is a {type(network).__name__}, which takes {', '.join(inner) or 'nothing more'} "
@@ -103,7 +104,7 @@ def _function(network, variables, alpha, further):
 
 def _example(network):
     names = getattr(network, "alpha", None)
-    return dict.fromkeys(names, round(1 / len(names), 2)) if isinstance(names, tuple | list) else "0.1"
+    return dict.fromkeys(names, round(1 / len(names), 2)) if isinstance(names, tuple | list) else "25 / 255"
 
 
 def _channels_and_scale(run, size):
@@ -112,6 +113,8 @@ def _channels_and_scale(run, size):
     for channels in (3, 1):
         try:
             shape = jax.eval_shape(run, jax.ShapeDtypeStruct((1, *size, channels), jnp.float32)).shape
+        except TooSmallError as error:
+            raise ValueError(f"the network cannot take this picture: {error}") from None
         except Exception as error:   # what a network does with channels it has no weights for is its own affair
             reasons.append(first_line(error))
             continue
