@@ -16,6 +16,7 @@ from dynjax.evaluation.examples import examples_of, leave_out, no_usable
 from dynjax.evaluation.quality import check_metrics, check_statistics, quality
 from dynjax.evaluation.sizes import EXACT_SIZES, FewSizes
 from dynjax.metrics import psnr
+from dynjax.metrics.preparation import to_levels
 from dynjax.networks.inputs import needed_besides
 from dynjax.networks.layers import TooSmallError
 from dynjax.tunable import grid
@@ -248,7 +249,7 @@ def _cut(outputs, target):
 
 
 def _eight_bit(images):
-    return np.round(np.clip(np.asarray(images), 0, 1) * 255).astype(np.uint8)
+    return to_levels(np.asarray(images)).astype(np.uint8)
 
 
 def measuring_bar(results, progress, *, of=None):

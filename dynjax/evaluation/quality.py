@@ -4,6 +4,7 @@ import logging
 import numpy as np
 
 from dynjax import metrics
+from dynjax.metrics.preparation import to_levels
 
 log = logging.getLogger("dynjax.evaluation")
 
@@ -89,7 +90,7 @@ def check_statistics(niqe_statistics):
 
 
 def _eight_bit_rgb(image):
-    image = np.round(np.clip(np.asarray(image, np.float32), 0, 1) * 255) / np.float32(255)
+    image = to_levels(np.asarray(image, np.float32)) / np.float32(255)
     return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
 
 

@@ -3,6 +3,7 @@ import numpy as np
 
 from dynjax.evaluation.columns import TITLES, alpha_of, metrics_of, point_text, value_text
 from dynjax.files import write_png
+from dynjax.metrics.preparation import to_levels
 
 CROP, CELL, GAP, FONT_SIZE = 128, 256, 10, 14
 MOST_POINTS = 7
@@ -118,4 +119,4 @@ def _eight_bit(image):
     if not np.isfinite(image.astype(np.float32)).all():
         raise ValueError("alpha_row got a picture with values that are not finite; wanted floats in [0, 1]: the "
                          "network or its weights have diverged.")
-    return np.round(np.clip(image.astype(np.float32), 0, 1) * 255).astype(np.uint8)
+    return to_levels(image.astype(np.float32)).astype(np.uint8)
