@@ -47,7 +47,7 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
                          "--model.")
     experiment = build(config)
     net, variables = models.load(path)
-    wanted = DynamicNet if "dynamic" in config else Tunable
+    wanted = Tunable if "tunable" in config else DynamicNet
     if not isinstance(net, wanted):
         tuned = isinstance(net, Tunable | DynamicNet)
         advice = ("Give the config that it was trained with." if tuned else
