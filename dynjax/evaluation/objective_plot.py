@@ -52,7 +52,7 @@ def plot_objectives(plane, path, *, alpha_names=()):
     if plane.log:
         axes.set(xscale="log", yscale="log")
     axes.set_xlabel(f"{plane.names[0]}   (\N{LEFTWARDS ARROW} better)")
-    axes.set_ylabel(f"{plane.names[1]}   (better \N{DOWNWARDS ARROW})")
+    axes.set_ylabel(f"{plane.names[1]}   (better \N{LEFTWARDS ARROW})")
     axes.margins(0.1)
     axes.grid(alpha=0.3, which="both" if plane.log else "major")
     axes.legend(loc="best", frameon=False, fontsize=9)
