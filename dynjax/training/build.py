@@ -121,9 +121,8 @@ def _over_devices(net):
 
 def _call(config, net):
     """Training mode for networks that have one; frozen batch statistics are used as they are and never written."""
-    if "train" not in inspect.signature(type(net).__call__).parameters:
-        return {}
-    return {"train": config.get("batch_statistics", "batch") == "batch"}
+    train = _choose("batch_statistics", config.get("batch_statistics", "batch"), {"batch": True, "frozen": False})
+    return {"train": train} if "train" in inspect.signature(type(net).__call__).parameters else {}
 
 
 def _network(config):
