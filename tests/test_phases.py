@@ -31,7 +31,7 @@ class Stranger(nn.Module):
 def steps_of(phase, variables, count=2):
     """The variables after some steps on one device."""
     one = jax.local_devices()[:1]
-    state = replicate(initial_state(phase, variables, jax.random.key(1), (8, 8, 3)), devices=one)
+    state = replicate(initial_state(phase, variables, jax.random.key(1), 8), devices=one)
     images = np.random.default_rng(0).integers(0, 256, (count, 4, 8, 8, 3), np.uint8)
     step, constants = make_step(phase, devices=one), replicate(phase.objectives.constants(), devices=one)
     for batch in images:
@@ -71,7 +71,7 @@ def test_a_stranger_s_network_in_two_phases(statistics):
 def test_only_the_trained_subtree_has_optimiser_state():
     dynamic = dynjax.DynamicNet(Stranger(), before={"last": dynjax.TuningBlock()})
     variables = dynamic.init(jax.random.key(0), jnp.ones((1, 8, 8, 3)), 0.0)
-    state = initial_state(phase_of(dynamic, "params/blocks", 1.0), variables, jax.random.key(1), (8, 8, 3))
+    state = initial_state(phase_of(dynamic, "params/blocks", 1.0), variables, jax.random.key(1), 8)
     count = lambda tree: sum(leaf.size for leaf in jax.tree.leaves(tree))
     assert count(state.optimizer[0].mu) == count(variables["params"]["blocks"])
 

@@ -79,7 +79,7 @@ def test_the_second_phase_of_the_authors(parity, narrow_vgg, tmp_path):
         objectives=build_multi_loss({"content": {"terms": CONTENT},
                                      "style": {"weight": 30.0, "terms": {"gram": {"picture": style}}}}))
     one = jax.local_devices()[:1]
-    state = replicate(initial_state(phase, variables, jax.random.key(0), (32, 32, 3)), devices=one)
+    state = replicate(initial_state(phase, variables, jax.random.key(0), 32), devices=one)
     step, constants = make_step(phase, devices=one), replicate(phase.objectives.constants(), devices=one)
     for index, batch in enumerate(np.split(case["in/batches_u8"], 2)):
         state, report = step(state, shard(batch, devices=1), constants, jax.random.key(0))
