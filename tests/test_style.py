@@ -41,6 +41,12 @@ def test_gram_matrices(parity):
         np.testing.assert_allclose(gram(features), case[f"out/feat_gram/{index}"], rtol=1e-4, atol=1e-6)
 
 
+def test_one_layer_may_be_given_as_its_name():
+    assert Gram("drawn:mosaic", layers="relu1_2") == Gram("drawn:mosaic", layers=["relu1_2"], net="vgg16")
+    with pytest.raises(ValueError, match=r"layer_weights has 2 numbers for 1 layers \(relu1_2\)"):
+        Gram("drawn:mosaic", layers="relu1_2", layer_weights=(1, 2))
+
+
 def test_losses_and_their_gradient(parity, narrow_vgg, tmp_path):
     case = parity("dynnet_gram")
     style = narrow_vgg(case, tmp_path)
