@@ -64,10 +64,9 @@ class TrainState:
     critic: Any
     critic_optimizer: Any
 
-    def variables(self, phase, *, averaged=True):
+    def variables(self, phase):
         """The model's variables, with the averaged weights where there are any."""
-        params = self.average if averaged and phase.average_decay else self.params
-        return join(self.rest, params, phase.trains)
+        return join(self.rest, self.average if phase.average_decay else self.params, phase.trains)
 
 
 def initial_state(phase, variables, key, patch_size, *, step=0):
