@@ -1,11 +1,10 @@
 """The plane of two objectives as a picture."""
-import io
 
 import numpy as np
 
 from dynjax.evaluation.columns import in_words
+from dynjax.evaluation.drawing import save_figure
 from dynjax.evaluation.plot import MOST_LABELS, _spread
-from dynjax.files import write_atomically
 
 CROSSES = ("tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive", "tab:cyan")
 DASHES = ("tab:green", "tab:gray", "tab:olive", "tab:cyan")
@@ -57,9 +56,7 @@ def plot_objectives(plane, path, *, alpha_names=()):
     axes.grid(alpha=0.3, which="both" if plane.log else "major")
     axes.legend(loc="best", frameon=False, fontsize=9)
     figure.suptitle(f"{plane.names[0]} and {plane.names[1]} over alpha, mean of {in_words(plane.images)}")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    write_atomically(path, picture.getvalue())
+    save_figure(figure, path)
 
 
 def _numbers(alpha):
