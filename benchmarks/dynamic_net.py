@@ -62,7 +62,7 @@ def phase_steps():
     images = np.random.default_rng(0).integers(0, 256, (config.batch_size, side, side, 3), np.uint8)
     functions = {}
     for phase in experiment.phases:
-        state = replicate(initial_state(phase, variables, jax.random.key(0), (side, side, 3)), devices=one)
+        state = replicate(initial_state(phase, variables, jax.random.key(0), side), devices=one)
         constants = replicate(phase.objectives.constants(), devices=one)
         step = make_step(phase, devices=one)
 

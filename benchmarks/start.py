@@ -71,8 +71,8 @@ def share_of_input(config):
     """(share of a step's time that waits for the batch, share that goes where one batch is used again)."""
     experiment = build(config)
     phase, data, one = experiment.phases[0], config.data, jax.local_devices()[:1]
-    state = replicate(initial_state(phase, experiment.fresh_variables(), jax.random.key(0),
-                                    (data.patch_size,) * 2 + (3,)), devices=one)
+    state = replicate(initial_state(phase, experiment.fresh_variables(), jax.random.key(0), data.patch_size),
+                      devices=one)
     constants, step = replicate(phase.objectives.constants(), devices=one), make_step(phase, devices=one)
     batches = training_batches(
         experiment.training_source(), batch_size=config.batch_size, seed=0, patch_size=data.patch_size,

@@ -28,7 +28,7 @@ def get_config(preset="default"):
             blocks=dict(trains="params/blocks", alpha=1.0, steps=300, batch_statistics="batch",
                         optimizer=dict(learning_rate=1e-3), critic=dict(learning_rate=1e-4),
                         data=dict(attribute="Blond_Hair", sign=1))),
-        # Of the generator's batch norm while it trains: "batch" normalises by the batch's own, "running" by those that
+        # Of the generator's batch norm while it trains: "batch" normalises by the batch's own, "frozen" by those that
         # are stored. Inference has the stored ones always, so that a face is the same whatever else is in its batch.
         batch_statistics="batch",
         objectives=dict(real=dict(weight=1.0, terms=dict(adversarial=dict(scale=1.0, kind="standard")))),

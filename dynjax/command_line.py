@@ -102,13 +102,32 @@ def _sentence(error):
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1].strip()
     suggestion = re.search(r'Did you mean "(.+?)" instead of "(.+?)"', text)
-    if suggestion:
-        return f"the config has no entry {suggestion[2]!r}; did you mean {suggestion[1]!r}?"
-    if isinstance(error, (AttributeError, KeyError)):
-        name = text.splitlines()[0].strip("'")
-        return f"the config has no entry {name!r}; see the file after --config for those it has."
+    if suggestion or isinstance(error, (AttributeError, KeyError)):
+        name = suggestion[2] if suggestion else text.splitlines()[0].strip("'")
+        above, name, has = _lacking() or ("", name, "see the file after --config for those it has.")
+        return f"the config has no entry {above + name!r}; " + (
+            f"did you mean {above + suggestion[1]!r}?" if suggestion else has)
     if "Failed loading config file" in str(error.__cause__ or error):
         return "the file after --config cannot be found or read; wanted one such as configs/sr_tunable.py."
     if "Traceback (most recent call last)" in text:
         text = text.splitlines()[-1].partition(": ")[2]
     return " ".join(line.strip() for line in text.splitlines())
+
+
+def _lacking():
+    """What a flag asks of a part of the config that has no such entry: (the part's name with a dot behind it, the
+    entry's, a sentence of what the part has); None where that part is the whole config, or where no flag does."""
+    file = re.search(r"(?m)^--?config[=\n](.*)$", "\n".join(sys.argv[1:]))
+    try:
+        config = flags.FLAGS["config"].parser.parse(file[1]) if file else None   # the flag has none until all is read
+    except (AttributeError, KeyError):   # the file's own mistake
+        return None
+    for asked in re.findall(r"(?m)^--?config\.([\w.]+)", "\n".join(sys.argv[1:])):
+        path, part = asked.split("."), config
+        for depth, key in enumerate(path):
+            if not hasattr(part, "keys") or key not in part:
+                above = ".".join(path[:depth])
+                has = f"has {', '.join(part)}" if hasattr(part, "keys") else f"is {part!r}"
+                return (f"{above}.", key, f"{above} {has}.") if above else None
+            part = part[key]
+    return None

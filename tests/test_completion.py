@@ -164,6 +164,7 @@ def test_alpha_for_some_blocks_only_is_told(model):
     ({"task.size": 40, "data.patch_size": 40}, "UNet with levels=5 got images of 40 x 40"),
     ({"data.patch_size": 64, "task.size": 64, "network.levels": 6, "dynamic.after": ("down4", "down6", "join3")},
      "31 x 31 pixels; wanted 64 x 64 or more"),
+    ({"batch_statistics": "runing"}, "batch_statistics is 'runing'; wanted one of batch, frozen"),
 ])
 def test_what_does_not_fit_is_told(pictures, tmp_path, change, match):
     config = smoke(pictures)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dynjax.networks.critics import BatchNorm, VGGCritic, _adaptive_average
+from dynjax.networks.critics import VGGCritic, _adaptive_average
 
 LEAVES = {"running_mean": ("batch_stats", "mean"), "running_var": ("batch_stats", "var"), "bias": ("params", "bias")}
 
@@ -84,18 +84,6 @@ def test_adaptive_average_by_hand():
     # Windows of AdaptiveAvgPool2d(2) on 3 rows: 0..2 and 1..3; on one row both are that row.
     x = jnp.asarray([1.0, 2.0, 6.0]).reshape(1, 3, 1, 1)
     np.testing.assert_allclose(_adaptive_average(x, 2)[0, :, :, 0], [[1.5, 1.5], [4, 4]])
-
-
-def test_batch_norm_over_devices_is_that_of_the_whole_batch():
-    x = jax.random.normal(jax.random.key(1), (4, 3, 3, 2)) * 3 + 1
-    variables = BatchNorm().init(jax.random.key(0), x)
-    run = lambda axis_name: lambda x: BatchNorm(axis_name=axis_name).apply(variables, x, True, mutable=["batch_stats"])
-    y, changed = run(None)(x)
-    np.testing.assert_allclose(changed["batch_stats"]["var"], 0.9 + 0.1 * x.reshape(-1, 2).var(0, ddof=1), rtol=1e-5)
-    split, changed_on_each = jax.pmap(run("devices"), axis_name="devices")(x.reshape(2, 2, 3, 3, 2))
-    np.testing.assert_allclose(split.reshape(y.shape), y, atol=1e-5)
-    for name, value in changed["batch_stats"].items():
-        np.testing.assert_allclose(changed_on_each["batch_stats"][name], [value, value], rtol=1e-5)
 
 
 def test_sizes_that_do_not_fit_are_told(x128):

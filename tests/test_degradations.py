@@ -1,10 +1,10 @@
-"""Noise by moments and by keys; what downscale hands to the resize, and what it refuses."""
+"""Noise by moments and by keys, and what it refuses."""
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dynjax.data.degradations import add_gaussian_noise, downscale
+from dynjax.data.degradations import add_gaussian_noise
 
 KEYS = jax.random.split(jax.random.key(0), 4)
 IMAGES = jnp.full((4, 64, 64, 3), 0.5)
@@ -34,23 +34,3 @@ def test_noise_refuses_one_key_for_all_and_wrong_sigma():
         add_gaussian_noise(IMAGES, KEYS[0], 0.1)
     with pytest.raises(ValueError, match=r"sigma of shape \(3,\) for 4 images"):
         add_gaussian_noise(IMAGES, KEYS, jnp.ones(3))
-
-
-def test_downscale_cuts_to_a_multiple_and_reduces():
-    ramp = jnp.broadcast_to(jnp.linspace(0, 1, 24)[None, :, None, None], (2, 24, 20, 3))
-    odd = jnp.pad(ramp, ((0, 0), (0, 3), (0, 1), (0, 0)), constant_values=9.0)   # cut off, so without influence
-    small = jax.jit(downscale, static_argnums=1)(odd, 4)
-    assert small.shape == (2, 6, 5, 3)
-    np.testing.assert_allclose(small, downscale(ramp, 4), atol=1e-6)
-    # a bicubic kernel keeps straight lines: the value at the middle of four rows
-    np.testing.assert_allclose(small[0, 2:4, 0, 0], [9.5 / 23, 13.5 / 23], atol=1e-5)
-    np.testing.assert_array_equal(downscale(odd, 1), odd)
-    rounded = np.asarray(downscale(ramp, 4, rounding="once")) * 255
-    np.testing.assert_allclose(rounded, np.round(rounded), atol=1e-4)
-
-
-def test_downscale_refuses():
-    with pytest.raises(ValueError, match=r"1\.5; wanted a positive integer"):
-        downscale(IMAGES, 1.5)
-    with pytest.raises(ValueError, match=r"64 x 64, smaller than .*65"):
-        downscale(IMAGES, 65)

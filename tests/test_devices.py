@@ -79,7 +79,7 @@ def train_on(devices, phase, variables, pictures):
     # The first part's state is the gradient; clipping keeps the steps small whatever the losses' scale.
     sgd = optax.chain(optax.trace(0.0), optax.clip_by_global_norm(1.0), optax.sgd(RATE))
     phase = dataclasses.replace(phase, optimizer=sgd, critic_optimizer=sgd)
-    state = initial_state(phase, variables, jax.random.key(1), pictures.shape[2:])
+    state = initial_state(phase, variables, jax.random.key(1), pictures.shape[2])
     if phase.critic is not None:
         state = state.replace(critic=moved(state.critic, 0.2))
     constants = phase.objectives.constants()

@@ -209,7 +209,7 @@ def test_the_dual_preset_trains_each_side_alone():
     variables, one = experiment.fresh_variables(), jax.local_devices()[:1]
     images = np.random.default_rng(0).integers(0, 256, (2, 2, 16, 16, 3), np.uint8)
     for phase in experiment.phases:
-        state = replicate(initial_state(phase, variables, KEY, (16, 16, 3)), devices=one)
+        state = replicate(initial_state(phase, variables, KEY, 16), devices=one)
         step, constants = make_step(phase, devices=one), replicate(phase.objectives.constants(), devices=one)
         for batch in images:
             state, _ = step(state, shard(batch, devices=1), constants, KEY)

@@ -9,12 +9,19 @@ import numpy as np
 import pytest
 
 from dynjax.dynamic import DynamicNet
-from dynjax.evaluation import figures, measure_objectives, objective_plane, plot_objectives, report_objectives
+from dynjax.evaluation import (
+    figures,
+    measure_objectives,
+    objective_plane,
+    picture_rows,
+    plot_objectives,
+    report_objectives,
+)
 from dynjax.evaluation.objective_plane import curve_order
 from dynjax.files import read_picture
 from dynjax.networks import EDSR
 from dynjax.objectives import build_multi_loss
-from dynjax.tasks import SuperResolution
+from dynjax.tasks import Completion, SuperResolution
 from dynjax.tunable import Tunable
 
 L1_AND_VARIATION = build_multi_loss({"fidelity": {"terms": {"l1": 2.0}, "weight": 7.0},
@@ -179,6 +186,19 @@ def test_pictures_that_the_task_cannot_use_are_left_out(three):
     assert space.images == ["p0"] and space.left_out == ["p1"]
     with pytest.raises(ValueError, match="no picture that can be used: too small"):
         measured(three, [0, 1], (2, 6))
+
+
+def test_rows_are_of_the_first_pictures_that_the_task_can_use(three, tmp_path):
+    """Two rows of input and two points, 256 pixels wide with 2 lines of 19 pixels under each and 10 between them."""
+    draw = lambda task, *sizes: picture_rows(
+        *three[:2], task, pictures(*sizes), np.array([[0.0] * 3, [1.0] * 3], np.float32), ["no", "yes"],
+        tmp_path / "rows.png", pictures=2)
+    draw(three[2], (2, 256), (256, 256), (2, 256), (256, 256), (5, 5))
+    assert read_picture(tmp_path / "rows.png").shape == (2 * (256 + 4 + 38) + 3 * 10, 3 * 256 + 4 * 10, 3)
+    draw(Completion(size=260, hole=20), (300, 280), (256, 256))   # more than is shown of other pictures
+    assert read_picture(tmp_path / "rows.png").shape == (260 + 4 + 38 + 2 * 10, 3 * 260 + 4 * 10, 3)
+    with pytest.raises(ValueError, match="picture_rows got no picture that can be used: too small"):
+        draw(three[2], (2, 256))
 
 
 @pytest.mark.parametrize("options, why", [

@@ -14,7 +14,7 @@ import dynjax
 from configs.style_level_dynamic import get_config
 from dynjax.objectives import build_multi_loss
 from dynjax.tasks import Style
-from dynjax.training import Phase, initial_state, make_step, replicate, shard, train, unreplicate
+from dynjax.training import Phase, build, initial_state, make_step, replicate, shard, train, unreplicate
 from dynjax.training.adapters import MainAlone
 from dynjax.training.phase import join, part
 
@@ -31,7 +31,7 @@ class Stranger(nn.Module):
 def steps_of(phase, variables, count=2):
     """The variables after some steps on one device."""
     one = jax.local_devices()[:1]
-    state = replicate(initial_state(phase, variables, jax.random.key(1), (8, 8, 3)), devices=one)
+    state = replicate(initial_state(phase, variables, jax.random.key(1), 8), devices=one)
     images = np.random.default_rng(0).integers(0, 256, (count, 4, 8, 8, 3), np.uint8)
     step, constants = make_step(phase, devices=one), replicate(phase.objectives.constants(), devices=one)
     for batch in images:
@@ -71,7 +71,7 @@ def test_a_stranger_s_network_in_two_phases(statistics):
 def test_only_the_trained_subtree_has_optimiser_state():
     dynamic = dynjax.DynamicNet(Stranger(), before={"last": dynjax.TuningBlock()})
     variables = dynamic.init(jax.random.key(0), jnp.ones((1, 8, 8, 3)), 0.0)
-    state = initial_state(phase_of(dynamic, "params/blocks", 1.0), variables, jax.random.key(1), (8, 8, 3))
+    state = initial_state(phase_of(dynamic, "params/blocks", 1.0), variables, jax.random.key(1), 8)
     count = lambda tree: sum(leaf.size for leaf in jax.tree.leaves(tree))
     assert count(state.optimizer[0].mu) == count(variables["params"]["blocks"])
 
@@ -164,8 +164,6 @@ def test_a_network_without_blocks_is_trained_and_saved_as_it_is(config, tmp_path
 
 
 def test_phases_that_do_not_fit_are_told(config):
-    from dynjax.training import build
-
     config.phases.names = ("main", "third")
     with pytest.raises(ValueError, match=r"phases.names has 'third', but phases has (blocks, main|main, blocks)"):
         build(config)
@@ -173,3 +171,23 @@ def test_phases_that_do_not_fit_are_told(config):
     config.phases.main.steps = 0
     with pytest.raises(ValueError, match="every phase has 0 steps"):
         build(config)
+
+
+@pytest.mark.parametrize("change, match", [
+    ({"steps": 7}, r"steps is 7, but every phase has steps of its own; set phases\.main\.steps or phases\.blocks"),
+    ({"phases.main.setps": 7}, r"phases\.main has 'setps'; a phase takes trains, alpha, steps"),
+    ({"phases.main.steps": -1}, r"phases\.main: steps is -1; wanted 1 or more"),
+    ({"phases.blocks.optimizer.name": "adm"}, r"phases\.blocks: optimizer\.name is 'adm'; wanted one of adam, sgd"),
+])
+def test_values_of_phases_that_do_not_fit_are_told_by_the_phase(config, change, match):
+    with config.unlocked():
+        config.update_from_flattened_dict(change)
+    with pytest.raises(ValueError, match=match):
+        build(config)
+
+
+def test_a_phase_without_steps_has_those_of_the_whole_run(config):
+    config.steps = 7
+    with config.unlocked():
+        del config.phases.blocks.steps
+    assert [phase.steps for phase in build(config).phases] == [2, 7]

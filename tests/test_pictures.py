@@ -223,6 +223,16 @@ def test_write_png_keeps_eight_bits_exactly(tmp_path):
     check(read_picture(tmp_path / "x.png"), np.full((2, 3, 3), 255, np.uint8))
 
 
+def test_write_png_puts_a_new_file_in_the_place_of_the_old(tmp_path):
+    """Who has the old one open, here by another name, keeps it whole."""
+    write_png(tmp_path / "x.png", np.zeros((2, 3)))
+    (tmp_path / "old.png").hardlink_to(tmp_path / "x.png")
+    write_png(tmp_path / "x.png", np.ones((2, 3)))
+    assert read_picture(tmp_path / "old.png").max() == 0 and read_picture(tmp_path / "x.png").min() == 255
+    write_png(tmp_path / "new" / "x.png", np.ones((2, 3)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old.png", "x.png"]
+
+
 @pytest.mark.parametrize("image, words", [
     (np.zeros((1, 4, 4, 3)), r"shape \(1, 4, 4, 3\).*one by one"),
     (np.zeros((4, 4, 2)), r"shape \(4, 4, 2\)"),

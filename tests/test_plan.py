@@ -3,8 +3,9 @@ import jax
 import numpy as np
 import pytest
 
+from configs import nafnet_denoise_tunable
 from configs.sr_tunable import get_config
-from dynjax.networks import EDSR
+from dynjax.networks import EDSR, VGGCritic
 from dynjax.training import PhasePlan, plan, plan_table
 
 
@@ -32,6 +33,19 @@ def test_the_cost_of_a_step():
     assert 0 <= small.state - 4 * 4 * small.trained <= 64 and large.state == small.state
     assert 1.5 < large.flops / small.flops < 2.1
     assert large.work > small.work > 0 and large.traffic > small.traffic > 0
+
+
+def test_a_critic_sees_targets_which_have_fewer_channels_than_pairs():
+    config = nafnet_denoise_tunable.get_config("sidd")
+    config.network.update(features=4, encoder_blocks=(1,), middle_blocks=1, decoder_blocks=(1,))
+    config.data.patch_size = 16
+    with config.unlocked():
+        config.critic = dict(name="VGGCritic", features=4, stages=2, pool=1, hidden=5, learning_rate=1e-4)
+        config.objectives.noise.terms.adversarial = 1e-3
+    cost, = plan(config)
+    critic = VGGCritic(features=4, stages=2, pool=1, hidden=5)
+    rgb = jax.eval_shape(critic.init, jax.random.key(0), np.zeros((1, 16, 16, 3), np.float32))["params"]
+    assert cost.critic == sum(leaf.size for leaf in jax.tree.leaves(rgb))
 
 
 def test_what_a_run_would_refuse_is_refused():

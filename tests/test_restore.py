@@ -124,7 +124,7 @@ def test_a_wrong_alpha_is_told_by_itself():
 def test_a_tuned_network_is_given_what_it_needs_besides_alpha():
     net = dynjax.Tunable(dynjax.networks.FFDNet(features=4, layers=3, channels=3), alpha=("a", "b"))
     variables, picture = started(net, jnp.zeros(2), jnp.zeros(())), RNG.random((7, 8, 3)).astype(np.float32)
-    weak, strong = (restore(net, variables, picture, [0.3, 0.7], (sigma,)) for sigma in (0.01, 0.3))
+    weak, strong = (restore(net, variables, picture, [0.3, 0.7], further=(sigma,)) for sigma in (0.01, 0.3))
     assert weak.shape == picture.shape and np.abs(weak - strong).max() > 1e-3
     with pytest.raises(ValueError, match=r"takes sigma besides, and restore got further=\(\); wanted 1"):
         restore(net, variables, picture, [0.3, 0.7])

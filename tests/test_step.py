@@ -47,7 +47,7 @@ def run(phase, devices, steps, batch=8):
     chosen = jax.local_devices()[:devices]
     images = np.random.default_rng(0).integers(0, 256, (steps, batch, 6, 6, 3), np.uint8)
     variables = phase.model.init(jax.random.key(0), jnp.zeros((1, 6, 6, 3)), jnp.ones(2))
-    state = replicate(initial_state(phase, variables, jax.random.key(1), (6, 6, 3)), devices=chosen)
+    state = replicate(initial_state(phase, variables, jax.random.key(1), 6), devices=chosen)
     step, reports = make_step(phase, devices=chosen), []
     constants = replicate(phase.objectives.constants(), devices=chosen)
     for index in range(steps):
@@ -61,7 +61,7 @@ def test_a_state_comes_out_placed_as_it_went_in(devices):
     """Otherwise the second step would be compiled anew."""
     phase, chosen = phase_of(optax.adam(1e-3)), jax.local_devices()[:devices]
     variables = phase.model.init(jax.random.key(0), jnp.zeros((1, 6, 6, 3)), jnp.ones(2))
-    state = replicate(initial_state(phase, variables, jax.random.key(1), (6, 6, 3)), devices=chosen)
+    state = replicate(initial_state(phase, variables, jax.random.key(1), 6), devices=chosen)
     before = jax.tree.map(lambda leaf: leaf.sharding, state)
     images = shard(np.zeros((4, 6, 6, 3), np.uint8), devices=devices)
     state, _ = make_step(phase, devices=chosen)(state, images,

@@ -41,6 +41,12 @@ def test_gram_matrices(parity):
         np.testing.assert_allclose(gram(features), case[f"out/feat_gram/{index}"], rtol=1e-4, atol=1e-6)
 
 
+def test_one_layer_may_be_given_as_its_name():
+    assert Gram("drawn:mosaic", layers="relu1_2") == Gram("drawn:mosaic", layers=["relu1_2"], net="vgg16")
+    with pytest.raises(ValueError, match=r"layer_weights has 2 numbers for 1 layers \(relu1_2\)"):
+        Gram("drawn:mosaic", layers="relu1_2", layer_weights=(1, 2))
+
+
 def test_losses_and_their_gradient(parity, narrow_vgg, tmp_path):
     case = parity("dynnet_gram")
     style = narrow_vgg(case, tmp_path)
@@ -79,7 +85,7 @@ def test_the_second_phase_of_the_authors(parity, narrow_vgg, tmp_path):
         objectives=build_multi_loss({"content": {"terms": CONTENT},
                                      "style": {"weight": 30.0, "terms": {"gram": {"picture": style}}}}))
     one = jax.local_devices()[:1]
-    state = replicate(initial_state(phase, variables, jax.random.key(0), (32, 32, 3)), devices=one)
+    state = replicate(initial_state(phase, variables, jax.random.key(0), 32), devices=one)
     step, constants = make_step(phase, devices=one), replicate(phase.objectives.constants(), devices=one)
     for index, batch in enumerate(np.split(case["in/batches_u8"], 2)):
         state, report = step(state, shard(batch, devices=1), constants, jax.random.key(0))

@@ -1,5 +1,5 @@
 """Pictures in, batches out: sources, style pictures, drawn faces, the input pipeline, degradations on the device."""
-from dynjax.data.degradations import add_gaussian_noise, downscale
+from dynjax.data.degradations import add_gaussian_noise
 from dynjax.data.drawn_faces import Face, draw_face, random_face
 from dynjax.data.drawn_styles import STYLES, draw_style
 from dynjax.data.face_measures import measure_hair, measure_smile
@@ -10,6 +10,6 @@ from dynjax.data.sources import open_source
 from dynjax.data.style_pictures import open_style
 from dynjax.data.views import reshape, select
 
-__all__ = ["STYLES", "Face", "LinearJudge", "PictureSource", "TrainingBatches", "add_gaussian_noise", "downscale",
+__all__ = ["STYLES", "Face", "LinearJudge", "PictureSource", "TrainingBatches", "add_gaussian_noise",
            "draw_face", "draw_style", "evaluation_images", "fit_linear_judge", "measure_hair", "measure_smile",
            "open_source", "open_style", "random_face", "reshape", "select", "training_batches"]

@@ -1,31 +1,6 @@
 """What is done to clean images to make the network's input: pure functions of device arrays, jittable."""
-from fractions import Fraction
-
 import jax
 import jax.numpy as jnp
-
-from dynjax.image.resize import crop_to_multiple, resize_bicubic
-
-
-def downscale(images, scale, *, rounding="none"):
-    """Reduces images by an integer factor as MATLAB's imresize does (bicubic, antialiased).
-
-    Rows at the bottom and columns at the right that are no multiple of `scale` are cut first, as benchmarks do.
-
-    Args:
-      images: [B, H, W, C], [0, 1].
-      scale: 1, 2, 3, ...
-      rounding: "none", or the rounding to 8 bits of `dynjax.image.resize_bicubic`: "once", "each_pass". No gradient
-        passes a rounding.
-
-    Returns:
-      [B, H // scale, W // scale, C]; without rounding it may leave [0, 1] a little beside sharp edges.
-
-    Raises:
-      ValueError: a scale that is no positive integer, or images smaller than it.
-    """
-    images = crop_to_multiple(images, scale)
-    return images if scale == 1 else resize_bicubic(images, Fraction(1, int(scale)), rounding=rounding)
 
 
 def add_gaussian_noise(images, key, sigma):

@@ -1,5 +1,4 @@
 """From a generator and fixed inputs to the files of an evaluation of its attributes."""
-import io
 import math
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from dynjax.evaluation.attributes import (
     within_range,
 )
 from dynjax.evaluation.columns import ALPHA
+from dynjax.evaluation.drawing import save_figure
 from dynjax.evaluation.objective_plane import TRAINED, curve_order
 from dynjax.evaluation.sheet import alpha_rows
 from dynjax.evaluation.tables import aligned, correlation_text, tidy, write_csv
@@ -122,9 +122,7 @@ def plot_attributes(found, path, *, trained=TRAINED):
         axes.grid(alpha=0.3)
         axes.legend(loc="best", frameon=False, fontsize=9)
     figure.suptitle(f"{found.values.shape[1]} fixed inputs over alpha")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    write_atomically(path, picture.getvalue())
+    save_figure(figure, path)
 
 
 def _conventions(found, trained):

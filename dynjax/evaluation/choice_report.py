@@ -1,13 +1,12 @@
 """The best alpha of every picture as text, rows and a plot."""
-import io
 
 import numpy as np
 
 from dynjax.evaluation.choice import choose_alpha, metric_curves
 from dynjax.evaluation.columns import TITLES, in_words, value_text
+from dynjax.evaluation.drawing import save_figure
 from dynjax.evaluation.fronts import monotonicity
 from dynjax.evaluation.tables import aligned, correlation_text, write_csv
-from dynjax.files import write_atomically
 
 
 def report_choice(rows, metrics, out):
@@ -108,6 +107,4 @@ def plot_choice(curves, choices, path):
     for panel in axes[panels:]:
         panel.axis("off")
     figure.suptitle(f"Along alpha, {in_words(len(curves.images))}: mean and middle half")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    write_atomically(path, picture.getvalue())
+    save_figure(figure, path)

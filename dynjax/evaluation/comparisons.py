@@ -31,12 +31,6 @@ def checked_blends(blends):
     return blends
 
 
-def answer_of(task, output, example):
-    """The pictures [B, H, W, C] that a network's output stands for."""
-    answer = getattr(task, "answer", None)
-    return output if answer is None else answer(output, example)
-
-
 class Comparisons:
     """Makes the pictures of fixed networks and of blends.
 
@@ -50,8 +44,8 @@ class Comparisons:
     def __init__(self, model, variables, task, fixed, blends, shares):
         self.task, self.fixed, self.blends, self.shares = task, fixed, blends, shares
         self.variables = variables
-        answers = lambda net: jax.jit(lambda variables, batch, *alpha: answer_of(
-            task, net.apply(variables, batch["input"], *alpha), batch))
+        answers = lambda net: jax.jit(lambda variables, batch, *alpha: task.answer(
+            net.apply(variables, batch["input"], *alpha), batch))
         self._tuned, self._plain = answers(model), {name: answers(net) for name, (net, _) in fixed.items()}
         self._checked = set()
 
@@ -82,7 +76,7 @@ class Comparisons:
         known = {key: np.asarray(self._plain[key](fixed[key], batch))[0] for key in self.fixed}
         pictures, labels = list(known.values()), [f"of the fixed network {key}" for key in known]
         if any(isinstance(end, str) and end not in known for pair in self.blends.values() for end in pair):
-            baselines = getattr(self.task, "baselines", lambda _: {})(example)
+            baselines = self.task.baselines(example)
             known = {"input": np.asarray(example["input"]), **baselines, **known}
         for key, pair in self.blends.items():
             first, second = (self._end(key, end, known, batch, variables) for end in pair)

@@ -1,15 +1,14 @@
 """What alpha does to the kernels of a tunable network (Maggioni et al. 2023, figures 8 and 9)."""
 import collections
 import dataclasses
-import io
 from pathlib import Path
 
 import numpy as np
 from flax import traverse_util
 
 from dynjax.evaluation.columns import alpha_names
+from dynjax.evaluation.drawing import save_figure
 from dynjax.evaluation.tables import write_csv
-from dynjax.files import write_atomically
 
 MOST_COMPONENTS = 50        # of the principal components that t-SNE sees
 PERPLEXITY = 30
@@ -131,7 +130,7 @@ def _draw_plane(placed, kernels, path):
                    f"({', '.join(kernels.names)}): PCA, then t-SNE", fontsize=10)
     axes.set_xticks([])
     axes.set_yticks([])
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_components(kernels, path):
@@ -150,7 +149,7 @@ def _draw_components(kernels, path):
         right.imshow(_tiled(directions[0]), interpolation="nearest")
         right.set_title("its direction, kernel by kernel", fontsize=10)
         right.set_axis_off()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _tiled(kernel):
@@ -167,9 +166,3 @@ def _tiled(kernel):
         top, left = index // across * height, index % across * width
         sheet[top:top + height - 1, left:left + width - 1] = picture
     return sheet
-
-
-def _save(figure, path):
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    write_atomically(path, buffer.getvalue())

@@ -1,11 +1,10 @@
 """The plane of two objectives as a picture."""
-import io
 
 import numpy as np
 
 from dynjax.evaluation.columns import in_words
+from dynjax.evaluation.drawing import save_figure
 from dynjax.evaluation.plot import MOST_LABELS, _spread
-from dynjax.files import write_atomically
 
 CROSSES = ("tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive", "tab:cyan")
 DASHES = ("tab:green", "tab:gray", "tab:olive", "tab:cyan")
@@ -52,14 +51,12 @@ def plot_objectives(plane, path, *, alpha_names=()):
     if plane.log:
         axes.set(xscale="log", yscale="log")
     axes.set_xlabel(f"{plane.names[0]}   (\N{LEFTWARDS ARROW} better)")
-    axes.set_ylabel(f"{plane.names[1]}   (better \N{DOWNWARDS ARROW})")
+    axes.set_ylabel(f"{plane.names[1]}   (better \N{LEFTWARDS ARROW})")
     axes.margins(0.1)
     axes.grid(alpha=0.3, which="both" if plane.log else "major")
     axes.legend(loc="best", frameon=False, fontsize=9)
     figure.suptitle(f"{plane.names[0]} and {plane.names[1]} over alpha, mean of {in_words(plane.images)}")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    write_atomically(path, picture.getvalue())
+    save_figure(figure, path)
 
 
 def _numbers(alpha):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.evaluation.columns import point_text
-from dynjax.evaluation.comparisons import Comparisons, answer_of, checked_blends, checked_fixed
+from dynjax.evaluation.comparisons import Comparisons, checked_blends, checked_fixed
 from dynjax.evaluation.devices import over_devices
 from dynjax.evaluation.examples import examples_of, no_usable
 from dynjax.evaluation.measure import measuring_bar
@@ -72,8 +72,7 @@ def measure_objectives(model, variables, task, objectives, images, alphas, *, pr
     Args:
       model: a wrapper with apply(variables, x, alpha), such as Tunable or DynamicNet.
       variables: the wrapper's.
-      task: a dynjax.tasks.Task. Of its methods evaluation_example is needed; answer(output, example), the pictures
-        that an output stands for, loss_view, what of them is compared, and baselines are used where it has them.
+      task: a dynjax.tasks.Task, of which evaluation_example, answer, loss_view and baselines are called.
       objectives: a dynjax.objectives.MultiLoss; its terms cannot need a critic.
       images: yields (name, clean picture float32 [H, W, C] in [0, 1]); may have `left_out`, as for `measure`.
       alphas: the curve: [A, K] points in order, K the blocks of a DynamicNet or the objectives of a Tunable; or [A]
@@ -102,7 +101,7 @@ def measure_objectives(model, variables, task, objectives, images, alphas, *, pr
 
     def tuned(shared, alpha):
         output = model.apply(shared["variables"], shared["example"]["input"], alpha)
-        return judge(shared, answer_of(task, output, shared["example"]))
+        return judge(shared, task.answer(output, shared["example"]))
 
     points, runs = {"curve": curve}, {"curve": Product(tuned, [curve], chunk=chunk)}
     if product is not None:
@@ -194,12 +193,10 @@ def _shares(shares):
 
 def _judge(task, objectives):
     """f(shared, pictures [1, H, W, C]) -> the objectives' values [O]."""
-    view = getattr(task, "loss_view", lambda pictures: pictures)
-
     def judge(shared, pictures):
         example = shared["example"]
-        judged = {**example, "target": view(example["target"])} if "target" in example else example
-        return objectives.values(shared["constants"], view(pictures), judged)[0]
+        judged = {**example, "target": task.loss_view(example["target"])} if "target" in example else example
+        return objectives.values(shared["constants"], task.loss_view(pictures), judged)[0]
 
     return judge
 

@@ -2,6 +2,7 @@
 import math
 
 from dynjax.evaluation.columns import METHOD, TITLES, alpha_of
+from dynjax.evaluation.drawing import save_figure
 
 NETWORKS = ("lpips_alex", "lpips_vgg")
 MOST_LABELS = 7
@@ -53,7 +54,7 @@ def plot_tradeoff(means, path):
     if points:
         names = ", ".join(alpha_of(points[0]))
         figure.suptitle(f"Distortion and perception over alpha ({names}), mean of {means[0]['images']} pictures")
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def _numbers(row):

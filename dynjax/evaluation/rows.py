@@ -1,33 +1,44 @@
 """Pictures across alpha where there is no right answer to compare with: one row a picture."""
-import jax
+import itertools
+
 import jax.numpy as jnp
 import numpy as np
 
+from dynjax.evaluation.examples import examples_of
 from dynjax.evaluation.sheet import alpha_rows
 from dynjax.tunable import grid
 
 
 def picture_rows(model, variables, task, images, alphas, labels, path, *, pictures=4, side=256, seed=0):
-    """Draws the first pictures across alpha, the input first, as a PNG.
+    """Draws the first pictures that the task can use across alpha, the input first, as a PNG.
 
     Args:
       model, variables: a wrapper with apply(variables, x, alpha) and its variables.
       task: a dynjax.tasks.Task. images: yields (name, picture float32 [H, W, C] in [0, 1]).
       alphas: [A, P] points. labels: a string a point.
-      path: the PNG to write. pictures: how many rows. side: pixels; of larger pictures the middle is shown.
+      path: the PNG to write. pictures: how many rows. side: pixels; of larger pictures the middle is shown, larger
+        where the task needs it.
       seed: of what the task draws at random.
+
+    Raises:
+      ValueError: no picture that the task can use.
     """
-    rows = []
-    for index, (name, image) in enumerate(images):
-        if index == pictures:
-            break
-        top, left = (max(0, size - side) // 2 for size in image.shape[:2])
-        middle = image[top:top + side, left:left + side]
-        example = task.evaluation_example(middle, jax.random.fold_in(jax.random.key(seed), index))
+    rows, reasons = [], ["there were none"]
+    of_middle = lambda image, key: task.evaluation_example(_middle(image, max(side, task.multiple)), key)
+    usable = filter(None, examples_of(of_middle, images, seed, [], reasons))
+    for name, example in itertools.islice(usable, pictures):
         batch = {key: jnp.asarray(value)[None] for key, value in example.items()}
         outputs = grid(model, variables, batch["input"], alphas)
         answers = [np.asarray(task.answer(output, batch))[0] for output in outputs]
         shown = task.shown(example)
         given = [] if shown is None else [(np.asarray(shown), f"input\n{name}")]
         rows.append(given + list(zip(answers, labels, strict=True)))
+    if not rows:
+        raise ValueError(f"picture_rows got no picture that can be used: {reasons[-1]}. Give other pictures.")
     alpha_rows(rows, path)
+
+
+def _middle(image, side):
+    """The middle of [H, W, C], at most side x side."""
+    top, left = (max(0, size - side) // 2 for size in image.shape[:2])
+    return image[top:top + side, left:left + side]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from dynjax.files.atomic import write_atomically
 from dynjax.files.messages import one_line
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif",
@@ -69,10 +70,10 @@ def read_picture(path_or_file, *, name=None):
 
 
 def write_png(path, image):
-    """Writes an image as an 8-bit PNG.
+    """Writes an image as an 8-bit PNG, in one step: it is there completely or not at all.
 
     Args:
-      path: where to; its folder exists.
+      path: where to; missing folders are made.
       image: [H, W, 3], [H, W, 1] or [H, W]; floats in [0, 1], clipped and rounded to the nearest of 256 levels
         (truncating would darken by half a level), or uint8 as it is.
 
@@ -94,7 +95,9 @@ def write_png(path, image):
             raise ValueError(f"write_png got values that are not finite for {path}; wanted floats in [0, 1]: the "
                              "network or its weights have diverged")
         image = np.floor(np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
-    Image.fromarray(np.ascontiguousarray(image)).save(path, format="PNG")
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(file, format="PNG")
+    write_atomically(path, file.getvalue())
 
 
 class PictureFile(io.BufferedReader):

@@ -12,7 +12,7 @@ from dynjax.networks.inputs import needed_besides
 from dynjax.networks.layers import TooSmallError
 
 
-def restore(network, variables, picture, alpha=None, further=(), *, tile=None, overlap=None, multiple=None):
+def restore(network, variables, picture, alpha=None, *, further=(), tile=None, overlap=None, multiple=None):
     """Runs a picture through a network and gives it back with its own depth and channels.
 
     Grey goes through a colour network as three equal channels, whose results are averaged; colour through a grey
@@ -70,7 +70,7 @@ def restore(network, variables, picture, alpha=None, further=(), *, tile=None, o
     return np.floor(np.clip(result, 0, 1) * levels + 0.5).astype(picture.dtype)
 
 
-def restore_file(network, variables, source, target, alpha=None, further=(), *, tile=None, overlap=None, multiple=None):
+def restore_file(network, variables, source, target, alpha=None, *, further=(), tile=None, overlap=None, multiple=None):
     """Reads a picture, restores it and writes it: 16 bits stay 16 bits, transparency is carried over.
 
     Args:
@@ -81,8 +81,8 @@ def restore_file(network, variables, source, target, alpha=None, further=(), *, 
     """
     picture = read_deep_picture(source)
     check_target(target, picture)   # before a long computation is done in vain
-    write_deep_picture(target, restore(network, variables, picture, alpha, further, tile=tile, overlap=overlap,
-                                       multiple=multiple))
+    write_deep_picture(target, restore(network, variables, picture, alpha, further=further, tile=tile,
+                                       overlap=overlap, multiple=multiple))
 
 
 def _function(network, variables, alpha, further):

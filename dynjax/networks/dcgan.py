@@ -4,12 +4,10 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from dynjax.networks.batch_norm import BatchNorm
 from dynjax.networks.conv_transpose import ConvTranspose
-from dynjax.networks.critics import BatchNorm
-from dynjax.networks.initialisers import normal
+from dynjax.networks.initialisers import gan_kernel
 from dynjax.networks.layers import check_images, leaky_relu, result_type
-
-START = normal(0.02)   # of every kernel
 
 
 class TransposedLayer(nn.Module):
@@ -27,7 +25,7 @@ class TransposedLayer(nn.Module):
     @nn.compact
     def __call__(self, x, train=False):
         strides, padding = (1, 0) if self.first else (2, 1)
-        y = ConvTranspose(self.features, 4, strides=strides, padding=padding, use_bias=False, kernel_init=START,
+        y = ConvTranspose(self.features, 4, strides=strides, padding=padding, use_bias=False, kernel_init=gan_kernel,
                           dtype=self.dtype, name="conv")(x)
         if self.last:
             return jnp.tanh(y)
@@ -118,7 +116,7 @@ class DCGANDiscriminator(nn.Module):
         return nn.sigmoid(y) if self.sigmoid else y
 
     def _conv(self, x, features, index, *, strides, padding):
-        return nn.Conv(features, (4, 4), strides=strides, padding=padding, use_bias=False, kernel_init=START,
+        return nn.Conv(features, (4, 4), strides=strides, padding=padding, use_bias=False, kernel_init=gan_kernel,
                        dtype=self.dtype, name=f"conv{index}")(x)
 
 

@@ -5,7 +5,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dynjax.networks.critics import BatchNorm
+from dynjax.networks.batch_norm import BatchNorm
 from dynjax.networks.layers import check_images, conv, result_type
 
 NORMS = ("batch", "none")

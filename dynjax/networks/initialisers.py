@@ -33,6 +33,9 @@ def normal(deviation, mean=0.0):
     return init
 
 
+gan_kernel = normal(0.02)   # every kernel of DCGAN and pix2pix
+
+
 def small_kernel(key, shape, dtype=jnp.float32):
     """A kernel [..., inputs, outputs] a tenth as large as He's, N(0, 0.02 / fan in): residual blocks start faint."""
     return normal(0.1 * (2 / math.prod(shape[:-1])) ** 0.5)(key, shape, dtype)

@@ -3,8 +3,9 @@ from typing import Any
 
 import flax.linen as nn
 
+from dynjax.networks.initialisers import gan_kernel
 from dynjax.networks.layers import check_images, leaky_relu, result_type
-from dynjax.networks.pix2pix import NORMS, START, normalise
+from dynjax.networks.pix2pix import NORMS, normalise
 
 
 class PatchCritic(nn.Module):
@@ -50,7 +51,7 @@ class PatchCritic(nn.Module):
     def _conv(self, x, features, index):
         outer = index in (0, self.layers + 1)
         return nn.Conv(features, (4, 4), strides=2 if index < self.layers else 1, padding=1,
-                       use_bias=outer or self.norm == "instance", kernel_init=START, dtype=self.dtype,
+                       use_bias=outer or self.norm == "instance", kernel_init=gan_kernel, dtype=self.dtype,
                        name=f"conv{index}")(x)
 
     def _check(self, height, width):

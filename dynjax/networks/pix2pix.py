@@ -4,12 +4,11 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from dynjax.networks.batch_norm import BatchNorm
 from dynjax.networks.conv_transpose import ConvTranspose
-from dynjax.networks.critics import BatchNorm
-from dynjax.networks.initialisers import normal
+from dynjax.networks.initialisers import gan_kernel, normal
 from dynjax.networks.layers import check_images, leaky_relu, result_type
 
-START = normal(0.02)   # of every kernel
 NORMS = ("batch", "instance")
 SKIPS = ("leaky", "plain")
 
@@ -36,8 +35,8 @@ class Down(nn.Module):
 
     @nn.compact
     def __call__(self, x, train=False):
-        y = nn.Conv(self.features, (4, 4), strides=2, padding=1, use_bias=self.norm == "instance", kernel_init=START,
-                    dtype=self.dtype, name="conv")(x if self.first else leaky_relu(x))
+        y = nn.Conv(self.features, (4, 4), strides=2, padding=1, use_bias=self.norm == "instance",
+                    kernel_init=gan_kernel, dtype=self.dtype, name="conv")(x if self.first else leaky_relu(x))
         if self.first or self.innermost:
             return y
         return normalise(y, self.norm, train, axis_name=self.axis_name, dtype=self.dtype)
@@ -58,7 +57,7 @@ class Up(nn.Module):
     @nn.compact
     def __call__(self, x, train=False):
         y = ConvTranspose(self.features, 4, strides=2, padding=1, use_bias=self.last or self.norm == "instance",
-                          kernel_init=START, dtype=self.dtype, name="conv")(nn.relu(x))
+                          kernel_init=gan_kernel, dtype=self.dtype, name="conv")(nn.relu(x))
         if self.last:
             return jnp.tanh(y)
         y = normalise(y, self.norm, train, axis_name=self.axis_name, dtype=self.dtype)

@@ -5,12 +5,13 @@ import jax
 import jax.numpy as jnp
 
 from dynjax.metrics.lpips import LAYERS, lpips_terms, lpips_weights
+from dynjax.objectives.features import OfFeatures
 
 DISTANCES = {"l1": jnp.abs, "l2": jnp.square}
 
 
 @dataclasses.dataclass(frozen=True)
-class Perceptual:
+class Perceptual(OfFeatures):
     """Mean distance between VGG features of output and target, summed over layers (Johnson et al. 2016).
 
     Attributes:
@@ -28,12 +29,7 @@ class Perceptual:
     def __post_init__(self):
         if self.distance not in DISTANCES:
             raise ValueError(f"perceptual.distance is {self.distance!r}; wanted one of {', '.join(DISTANCES)}.")
-        object.__setattr__(self, "layers", (self.layers,) if isinstance(self.layers, str) else tuple(self.layers))
-
-    @property
-    def trunk(self):
-        """Whose features are read; MultiLoss computes them once for all terms."""
-        return self.net, self.weights
+        super().__post_init__()
 
     def constants(self):
         """None of its own."""

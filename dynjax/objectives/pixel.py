@@ -3,6 +3,8 @@ import dataclasses
 
 import jax.numpy as jnp
 
+from dynjax.image import chroma
+
 
 @dataclasses.dataclass(frozen=True)
 class _PixelTerm:
@@ -76,7 +78,5 @@ class Chroma:
         return {}
 
     def __call__(self, constants, output, example, critic=None):
-        """output and example["target"], RGB [B, H, W, 3] in [0, 1], to [B]; U = 0.492 (B - Y), V = 0.877 (R - Y)."""
-        red, green, blue = jnp.moveaxis(output - example["target"], -1, 0)
-        luma = 0.299 * red + 0.587 * green + 0.114 * blue
-        return jnp.mean(0.492 * jnp.abs(blue - luma) + 0.877 * jnp.abs(red - luma), axis=(1, 2)) / 2
+        """output and example["target"], RGB [B, H, W, 3] in [0, 1], to [B]; U and V as dynjax.image.chroma has them."""
+        return jnp.mean(jnp.abs(chroma(output - example["target"])), axis=(1, 2, 3))   # which is linear

@@ -7,6 +7,7 @@ import numpy as np
 
 from dynjax.data.style_pictures import open_style
 from dynjax.networks.vgg import TRUNKS, imagenet_normalise, trunk_variables
+from dynjax.objectives.features import OfFeatures
 
 
 def gram(features):
@@ -16,13 +17,13 @@ def gram(features):
 
 
 @dataclasses.dataclass(frozen=True)
-class Gram:
+class Gram(OfFeatures):
     """Mean squared distance of the output's Gram matrices from a style picture's, summed over layers.
 
     Attributes:
       picture: the style: "drawn:NAME", or the path of a picture.
       size: pixels of the style picture's shorter side; None leaves it as it is. square: size x size, as published.
-      layers, layer_weights: of the trunk, and the weight of each (1 by default).
+      layers, layer_weights: of the trunk, one name or several, and the weight of each (1 by default).
       net, weights: as in Perceptual.
     """
     picture: str
@@ -34,14 +35,10 @@ class Gram:
     weights: str | None = None
 
     def __post_init__(self):
+        super().__post_init__()
         if self.layer_weights is not None and len(self.layer_weights) != len(self.layers):
             raise ValueError(f"gram.layer_weights has {len(self.layer_weights)} numbers for {len(self.layers)} layers "
                              f"({', '.join(self.layers)}); wanted one for each.")
-
-    @property
-    def trunk(self):
-        """Whose features are read; MultiLoss computes them once for all terms."""
-        return self.net, self.weights
 
     def constants(self):
         """The style's Gram matrices, {layer: [1, C, C]}."""

@@ -14,9 +14,6 @@ class WithoutAlpha:
     def apply(self, variables, x, alpha, *args, **kwargs):
         return self.net.apply(variables, x, *args, **kwargs)
 
-    def init(self, key, x, alpha, *args, **kwargs):
-        return self.net.init(key, x, *args, **kwargs)
-
 
 @dataclasses.dataclass(frozen=True)
 class MainAlone:

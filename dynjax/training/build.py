@@ -17,6 +17,9 @@ from dynjax.tunable import Tunable
 
 TASKS = {"completion": Completion, "denoise": Denoise, "denoise_deblur": DenoiseDeblur,
          "denoise_pairs": DenoisePairs, "faces": Faces, "style": Style, "super_resolution": SuperResolution}
+# What config.phases.NAME may say; all else is of the whole run.
+OF_A_PHASE = ("trains", "alpha", "steps", "batch_size", "batch_statistics", "average_decay", "task", "objectives",
+              "critic", "optimizer", "data")
 
 
 def build(config):
@@ -47,6 +50,15 @@ def _settings(config):
         if name not in config.phases:
             raise ValueError(f"phases.names has {name!r}, but phases has "
                              f"{', '.join(key for key in config.phases if key != 'names')}; wanted one of those.")
+        for key in config.phases[name]:
+            if key not in OF_A_PHASE:
+                raise ValueError(f"phases.{name} has {key!r}; a phase takes {', '.join(OF_A_PHASE)}. What is of the "
+                                 "whole run stands outside of phases.")
+    if config.steps and all("steps" in config.phases[name] for name in config.phases.names):
+        raise ValueError(f"steps is {config.steps}, but every phase has steps of its own; set "
+                         f"{' or '.join(f'phases.{name}.steps' for name in config.phases.names)} instead, and leave "
+                         "steps at 0.")
+    for name in config.phases.names:
         merged = config.copy_and_resolve_references()
         with merged.unlocked():
             merged.update(config.phases[name])
@@ -55,6 +67,17 @@ def _settings(config):
 
 
 def _phase(config, model):
+    """The phase that its config describes; what is refused is told with the phase's name."""
+    name = config.get("phase", "")
+    try:
+        return _checked_phase(config, model, name)
+    except ValueError as error:
+        if not name:
+            raise
+        raise ValueError(f"phases.{name}: {error}") from error
+
+
+def _checked_phase(config, model, name):
     for key in ("batch_size", "steps", "data.patch_size", "optimizer.accumulate"):
         value = functools.reduce(getattr, key.split("."), config)
         if value < 1:
@@ -75,7 +98,7 @@ def _phase(config, model):
         raise ValueError(f"critic.name is {config.critic.name} but no objective has an adversarial term; wanted both "
                          "or neither.")
     return Phase(
-        task=task, name=config.get("phase", ""), steps=config.steps,
+        task=task, name=name, steps=config.steps,
         optimizer=_optimizer(config, config.optimizer.learning_rate), average_decay=config.average_decay,
         critic=critic, critic_optimizer=_optimizer(config, critic_rate), **options)
 
@@ -121,9 +144,8 @@ def _over_devices(net):
 
 def _call(config, net):
     """Training mode for networks that have one; frozen batch statistics are used as they are and never written."""
-    if "train" not in inspect.signature(type(net).__call__).parameters:
-        return {}
-    return {"train": config.get("batch_statistics", "batch") == "batch"}
+    train = _choose("batch_statistics", config.get("batch_statistics", "batch"), {"batch": True, "frozen": False})
+    return {"train": train} if "train" in inspect.signature(type(net).__call__).parameters else {}
 
 
 def _network(config):

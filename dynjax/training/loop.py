@@ -103,10 +103,10 @@ class _Run:
 
     def state_of(self, index, variables):
         """The state before the first step of a phase."""
-        side = self.experiment.settings[index].data.patch_size
+        patch_size = self.experiment.settings[index].data.patch_size
         begin = self.experiment.ends[index - 1] if index else 0
         key = jax.random.fold_in(self.key, 1 + index)
-        return initial_state(self.experiment.phases[index], variables, key, (side, side, 3), step=begin)
+        return initial_state(self.experiment.phases[index], variables, key, patch_size, step=begin)
 
     def finish(self):
         """Trains to the last step unless a signal comes; returns the exit status."""

@@ -64,23 +64,25 @@ class TrainState:
     critic: Any
     critic_optimizer: Any
 
-    def variables(self, phase, *, averaged=True):
+    def variables(self, phase):
         """The model's variables, with the averaged weights where there are any."""
-        params = self.average if averaged and phase.average_decay else self.params
-        return join(self.rest, params, phase.trains)
+        return join(self.rest, self.average if phase.average_decay else self.params, phase.trains)
 
 
-def initial_state(phase, variables, key, image_shape, *, step=0):
+def initial_state(phase, variables, key, patch_size, *, step=0):
     """The state before a phase's first step.
 
     Args:
-      variables: the model's. key: for the critic. image_shape: (H, W, C) of the training pictures. step: those done
-        in the phases before.
+      variables: the model's. key: for the critic. patch_size: side of the training pictures in pixels. step: those
+        done in the phases before.
     """
     params, rest = part(variables, phase.trains)
     critic, critic_optimizer = {}, {}
     if phase.critic is not None:
-        seen = jax.eval_shape(phase.task.critic_view, jnp.zeros((2, *image_shape)))
+        # What it sees are targets, which may have other sides and channels than the training pictures.
+        images = jax.ShapeDtypeStruct((2, patch_size, patch_size, phase.task.channels), jnp.float32)
+        seen = jax.eval_shape(lambda images, key: phase.task.critic_view(
+            phase.task.example(images, jax.random.split(key, 2))["target"]), images, key)
         critic = dict(jax.jit(partial(phase.critic.init, train=False))(key, jnp.zeros(seen.shape)))
         critic_optimizer = phase.critic_optimizer.init(critic["params"])
     return TrainState(step=jnp.full((), step, jnp.int32), params=params, rest=rest,

@@ -72,8 +72,7 @@ def plan_table(plans):
 
 def _of_phase(phase, settings, variables, devices):
     side = settings.data.patch_size
-    state = jax.eval_shape(lambda given: initial_state(
-        phase, given, jax.random.key(0), (side, side, phase.task.channels)), variables)
+    state = jax.eval_shape(lambda given: initial_state(phase, given, jax.random.key(0), side), variables)
     images = shard(np.broadcast_to(np.uint8(0), (settings.batch_size, side, side, phase.task.channels)),
                    devices=len(devices))
     on_all = lambda tree: jax.tree.map(
