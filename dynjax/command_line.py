@@ -26,7 +26,7 @@ def run(main):
     def parse(arguments):
         try:
             rest = flags.FLAGS(arguments)
-        except (flags.Error, AttributeError, KeyError, TypeError, ValueError, FileNotFoundError) as error:
+        except (flags.Error, AttributeError, LookupError, TypeError, ValueError, FileNotFoundError) as error:
             _exit(error, 2)
         if len(rest) > 1:
             _exit(ValueError(f"unknown argument {rest[1]!r}; flags are written --name=value, see --help."), 2)
@@ -107,6 +107,8 @@ def _sentence(error):
         above, name, has = _lacking() or ("", name, "see the file after --config for those it has.")
         return f"the config has no entry {above + name!r}; " + (
             f"did you mean {above + suggestion[1]!r}?" if suggestion else has)
+    if isinstance(error, IndexError):
+        return f"{text}; wanted the whole of such an entry, for example --config.task.levels_255='(15.0, 25.0)'."
     if "Failed loading config file" in str(error.__cause__ or error):
         return "the file after --config cannot be found or read; wanted one such as configs/sr_tunable.py."
     if "Traceback (most recent call last)" in text:

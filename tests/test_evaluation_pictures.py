@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dynjax.evaluation import Picture, alpha_row, contact_sheet, plot_tradeoff
-from dynjax.evaluation.plot import _numbers, _on_a_line, _spread
+from dynjax.evaluation.plot import _numbers, _on_a_line, spread
 from dynjax.files import read_picture
 
 
@@ -51,7 +51,7 @@ def test_points_are_labelled_by_as_few_numbers_as_tell_them_apart():
     assert _numbers(row("tunable", a=0.75, b=0.25)) == "0.75"
     assert _numbers(row("tunable", a=0.75, b=0.5)) == "0.75, 0.5"
     assert _on_a_line([[0.2], [3.0]]) and not _on_a_line([[1, 0], [1, 1]])
-    assert _spread(5, 7) == [0, 1, 2, 3, 4] and _spread(9, 7) == [0, 2, 4, 6, 8] and _spread(0, 7) == []
+    assert spread(5, 7) == [0, 1, 2, 3, 4] and spread(9, 7) == [0, 2, 4, 6, 8] and spread(0, 7) == []
 
 
 def picture(height, width, factor, points):

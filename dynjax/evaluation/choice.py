@@ -3,7 +3,7 @@ import dataclasses
 
 import numpy as np
 
-from dynjax.evaluation.columns import HIGHER_IS_BETTER, METHOD, alpha_of, metrics_of
+from dynjax.evaluation.columns import HIGHER_IS_BETTER, METHOD, alpha_of, metrics_of, sum_to_one
 
 CHOOSABLE = ("l1", *HIGHER_IS_BETTER, "lpips_alex", "lpips_vgg", "niqe")
 
@@ -57,7 +57,7 @@ def metric_curves(rows):
     points, tuned = {}, [row for row in rows if row["method"] == METHOD]
     for row in tuned:
         numbers = list(alpha_of(row).values())
-        if len(numbers) > 2 or (len(numbers) == 2 and abs(sum(numbers) - 1) > 1e-4):
+        if len(numbers) > 1 and not sum_to_one(numbers):
             raise ValueError(f"metric_curves got the alphas {alpha_of(row)}; wanted one number, the same for all "
                              "blocks, or two that sum to one: there is no line along which the best could be told.")
         name = " ".join(row[part] for part in ("set", "image", "level") if part in row)

@@ -32,6 +32,11 @@ def alpha_of(row):
     return point
 
 
+def sum_to_one(numbers):
+    """Whether they are two shares of a whole, of which the first says all."""
+    return len(numbers) == 2 and abs(sum(numbers) - 1) < 1e-4
+
+
 def metrics_of(rows):
     """The names of the metrics that the rows have, in the order of the table."""
     return [name for name in TITLES if name in rows[0]]

@@ -1,5 +1,5 @@
 """The means as papers print them: a row for every method, columns for every set and point of alpha."""
-from dynjax.evaluation.columns import METHOD, TITLES, alpha_of, metrics_of, value_text
+from dynjax.evaluation.columns import METHOD, TITLES, alpha_of, metrics_of, sum_to_one, value_text
 from dynjax.evaluation.tables import aligned, mean_rows
 
 
@@ -68,7 +68,7 @@ def level_table(laid):
 def _points(rows):
     """f(row) -> its point of alpha, short: the first number alone where all are two that sum to one."""
     points = [list(alpha_of(row).values()) for row in rows]
-    on_a_line = all(not point or (len(point) == 2 and abs(sum(point) - 1) < 1e-4) for point in points)
+    on_a_line = all(not point or sum_to_one(point) for point in points)
     shown = lambda row: list(alpha_of(row).values())[:1 if on_a_line else None]
     text = lambda row, digits: ", ".join(f"{number:.{digits}f}" for number in shown(row)) or "-"
     different = len({tuple(shown(row)) for row in rows})

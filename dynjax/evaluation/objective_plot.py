@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dynjax.evaluation.columns import in_words
+from dynjax.evaluation.columns import in_words, sum_to_one
 from dynjax.evaluation.drawing import save_figure
-from dynjax.evaluation.plot import MOST_LABELS, _spread
+from dynjax.evaluation.plot import MOST_LABELS, spread
 
 CROSSES = ("tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive", "tab:cyan")
 DASHES = ("tab:green", "tab:gray", "tab:olive", "tab:cyan")
@@ -39,7 +39,7 @@ def plot_objectives(plane, path, *, alpha_names=()):
     if beyond.any():
         axes.plot(*plane.curve[beyond].T, "D", color="tab:blue", markerfacecolor="white", zorder=4,
                   label="alpha, extrapolated")
-    for index in _spread(len(plane.curve), MOST_LABELS + 2 * bool(beyond.any())):
+    for index in spread(len(plane.curve), MOST_LABELS + 2 * bool(beyond.any())):
         axes.annotate(_numbers(plane.alphas[index]), plane.curve[index], xytext=(7, 6), textcoords="offset points",
                       fontsize=9, zorder=6, path_effects=[halo], color="tab:blue")
     for (name, point), colour in zip(plane.fixed.items(), CROSSES * len(plane.fixed), strict=False):
@@ -66,7 +66,7 @@ def _numbers(alpha):
 
 
 def _one_says_all(alphas):
-    return bool(np.all(alphas == alphas[:, :1])) or (alphas.shape[1] == 2 and np.allclose(alphas.sum(1), 1, atol=1e-4))
+    return bool(np.all(alphas == alphas[:, :1])) or all(map(sum_to_one, alphas))
 
 
 def _legend(plane, names):

@@ -1,7 +1,7 @@
 """The perception-distortion plot: PSNR against LPIPS, one curve over alpha."""
 import math
 
-from dynjax.evaluation.columns import METHOD, TITLES, alpha_of
+from dynjax.evaluation.columns import METHOD, TITLES, alpha_of, sum_to_one
 from dynjax.evaluation.drawing import save_figure
 
 NETWORKS = ("lpips_alex", "lpips_vgg")
@@ -37,7 +37,7 @@ def plot_tradeoff(means, path):
         drawn = [row for row in points if _finite(row, metric)]
         axes.plot([row[metric] for row in drawn], [row["psnr_rgb"] for row in drawn],
                   "o-" if joined else "o", color="tab:blue", label=_legend(drawn[0]) if drawn else None, zorder=3)
-        for index in _spread(len(drawn), MOST_LABELS):
+        for index in spread(len(drawn), MOST_LABELS):
             axes.annotate(_numbers(drawn[index]), (drawn[index][metric], drawn[index]["psnr_rgb"]),
                           xytext=(7, 6), textcoords="offset points", fontsize=9, zorder=4, path_effects=[halo])
         for row, marker in zip(baselines, MARKERS * len(baselines), strict=False):
@@ -70,14 +70,14 @@ def _legend(row):
 
 
 def _on_a_line(points):
-    return all(len(point) == 1 or (len(point) == 2 and abs(sum(point) - 1) < 1e-4) for point in points)
+    return all(len(point) == 1 or sum_to_one(point) for point in points)
 
 
 def _finite(row, metric):
     return math.isfinite(row[metric]) and math.isfinite(row["psnr_rgb"])
 
 
-def _spread(count, most):
+def spread(count, most):
     """Indices of about `most` of `count` points, evenly spread from the first to the last."""
     step = max(1, -(-(count - 1) // (most - 1)))
     return sorted({*range(0, count, step), count - 1}) if count else []
