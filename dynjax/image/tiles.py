@@ -78,38 +78,38 @@ def reach(function, *, channels=3, scale=1, multiple=1, largest=LARGEST_REACH):
         on images of another size, as the fast local means of NAFNet do.
     """
     function = jax.jit(function)
-    block = -(-BLOCK // multiple) * multiple
-    for radius in _radii(4, largest, multiple):
-        found = max(_reach_of_nan(function, radius, block, channels, scale, axis) for axis in (1, 2))
-        if found < radius:
+    whole = lambda pixels: -(-pixels // multiple) * multiple
+    block, radius, largest = whole(BLOCK), whole(min(SMALLEST_RADIUS, largest)), whole(largest)
+    for looked_at in (radius, largest):   # strips are cheap, but each length is a program to compile
+        found = _reach_of_nan(function, looked_at, block, channels, scale)
+        if found < looked_at:
             return found
-    for radius in _radii(2, largest, multiple):
+    while True:
         found = _reach_of_cuts(function, radius, block, channels, scale, multiple)
         # Beyond, the middle that tells what is rounding may be under the cuts' influence itself.
         if found <= CLEAR * radius:
             return found
-    raise ValueError(f"the network sees all of an image of {2 * radius} x {2 * radius}, or does not treat parts of an "
-                     "image as it treats the whole; wanted one of bounded reach for tiles that equal the whole. Give "
-                     "an overlap yourself for tiles that come near it.")
+        if radius >= largest:
+            raise ValueError(f"the network sees all of an image of {2 * radius} x {2 * radius}, or does not treat "
+                             "parts of an image as it treats the whole; wanted one of bounded reach for tiles that "
+                             "equal the whole. Give an overlap yourself for tiles that come near it.")
+        radius = min(2 * radius, largest)
 
 
-def _radii(factor, largest, multiple):
-    """How far to look, one after the other: `largest` or a little more in the end."""
-    radius = min(SMALLEST_RADIUS, largest)
-    while radius < largest:
-        yield -(-radius // multiple) * multiple
-        radius *= factor
-    yield -(-largest // multiple) * multiple
-
-
-def _reach_of_nan(function, radius, block, channels, scale, axis):
-    """How far NaNs spread along an axis from a block with so many pixels on both sides; `radius` where to the ends."""
-    side = 2 * radius + block
-    strip = np.random.default_rng(0).uniform(0, 1, (1, side, block, channels)).astype(np.float32)
-    strip[:, radius:-radius] = np.nan
-    answer = np.asarray(function(strip.swapaxes(1, axis))).swapaxes(1, axis)
-    places = np.flatnonzero(np.isnan(answer).any((0, 2, 3)).reshape(side, scale).any(1))
-    return int(max(radius - places[0], places[-1] - (radius + block - 1), 0)) if len(places) else 0
+def _reach_of_nan(function, radius, block, channels, scale):
+    """How far NaNs spread from a block with so many pixels on both sides, down or across; `radius` where to the ends.
+    """
+    side, farthest = 2 * radius + block, 0
+    for axis in (1, 2):
+        strip = np.random.default_rng(0).uniform(0, 1, (1, side, block, channels)).astype(np.float32)
+        strip[:, radius:-radius] = np.nan
+        answer = np.asarray(function(strip.swapaxes(1, axis))).swapaxes(1, axis)
+        places = np.flatnonzero(np.isnan(answer).any((0, 2, 3)).reshape(side, scale).any(1))
+        if len(places):
+            farthest = max(farthest, radius - int(places[0]), int(places[-1]) - (radius + block - 1))
+        if farthest == radius:
+            break
+    return farthest
 
 
 def _reach_of_cuts(function, radius, block, channels, scale, multiple):
