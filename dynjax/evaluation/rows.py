@@ -4,8 +4,8 @@ import itertools
 import jax.numpy as jnp
 import numpy as np
 
-from dynjax.evaluation.examples import examples_of
-from dynjax.evaluation.sheet import alpha_rows
+from dynjax.evaluation.examples import examples_of, no_usable
+from dynjax.evaluation.sheet import alpha_rows, middle
 from dynjax.tunable import grid
 
 
@@ -24,7 +24,7 @@ def picture_rows(model, variables, task, images, alphas, labels, path, *, pictur
       ValueError: no picture that the task can use.
     """
     rows, reasons = [], ["there were none"]
-    of_middle = lambda image, key: task.evaluation_example(_middle(image, max(side, task.multiple)), key)
+    of_middle = lambda image, key: task.evaluation_example(middle(image, max(side, task.multiple)), key)
     usable = filter(None, examples_of(of_middle, images, seed, [], reasons))
     for name, example in itertools.islice(usable, pictures):
         batch = {key: jnp.asarray(value)[None] for key, value in example.items()}
@@ -34,11 +34,5 @@ def picture_rows(model, variables, task, images, alphas, labels, path, *, pictur
         given = [] if shown is None else [(np.asarray(shown), f"input\n{name}")]
         rows.append(given + list(zip(answers, labels, strict=True)))
     if not rows:
-        raise ValueError(f"picture_rows got no picture that can be used: {reasons[-1]}. Give other pictures.")
+        raise no_usable("picture_rows", reasons)
     alpha_rows(rows, path)
-
-
-def _middle(image, side):
-    """The middle of [H, W, C], at most side x side."""
-    top, left = (max(0, size - side) // 2 for size in image.shape[:2])
-    return image[top:top + side, left:left + side]

@@ -34,7 +34,7 @@ def contact_sheet(pictures, path, *, crop=CROP):
         cells += [(image, _label(row)) for row, image in zip(baselines, picture.baselines.values(), strict=True)]
         cells += [(picture.outputs[index], _label(points[index])) for index in shown]
         cells += [(picture.target, ["target"])]
-        rows.append([(_middle(image, crop, factor), label) for image, label in cells])
+        rows.append([(middle(image, crop, factor), label) for image, label in cells])
     _draw(rows, path)
 
 
@@ -71,7 +71,7 @@ def _label(row):
     return lines + [f"{TITLES[metric]} {text[metric]}" for metric in SHOWN_TOO if metric in text]
 
 
-def _middle(image, crop, multiple):
+def middle(image, crop, multiple=1):
     """The middle of [H, W, C], at most crop x crop, beginning at a multiple so that the input's pixels stay whole."""
     height, width = image.shape[:2]
     top, left = (max(0, (side - crop) // 2) // multiple * multiple for side in (height, width))
