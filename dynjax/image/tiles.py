@@ -100,9 +100,9 @@ def _reach_of_nan(function, radius, block, channels, scale):
     """How far NaNs spread from a block with so many pixels on both sides, down or across; `radius` where to the ends.
     """
     side, farthest = 2 * radius + block, 0
+    strip = np.random.default_rng(0).uniform(0, 1, (1, side, block, channels)).astype(np.float32)
+    strip[:, radius:-radius] = np.nan
     for axis in (1, 2):
-        strip = np.random.default_rng(0).uniform(0, 1, (1, side, block, channels)).astype(np.float32)
-        strip[:, radius:-radius] = np.nan
         answer = np.asarray(function(strip.swapaxes(1, axis))).swapaxes(1, axis)
         places = np.flatnonzero(np.isnan(answer).any((0, 2, 3)).reshape(side, scale).any(1))
         if len(places):
