@@ -44,12 +44,6 @@ def likely(arrays):
     return None
 
 
-def recognised(arrays):
-    """"pretrained.network(...)" for the network that a checkpoint looks like, with what it does not tell; or None."""
-    found = likely(arrays)
-    return found and found.said()
-
-
 class Entries:
     """The arrays of a checkpoint, asked about by layer.
 
