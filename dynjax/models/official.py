@@ -5,9 +5,8 @@ import numbers
 from collections.abc import Mapping
 
 MODES = ("mlp", "linear")
-# Arguments that may be other than whole numbers, besides those whose default is text or a switch.
-NOT_WHOLE = {"attn_drop_rate", "drop_path_rate", "drop_rate", "img_range", "mlp_ratio", "norm", "qk_scale", "res_scale",
-             "rgb_mean", "sigmoid"}
+# Arguments that may be other than whole numbers, besides those whose default is a fraction, text or a switch.
+NOT_WHOLE = {"norm", "qk_scale", "res_scale", "rgb_mean", "sigmoid"}
 
 _makers = {}
 
@@ -61,7 +60,7 @@ def network(class_name, **arguments):
 
 def _fits(name, value, default):
     """Whether a value for a whole number, or for several in a list or dict, has no other number and no text in it."""
-    if name in NOT_WHOLE or isinstance(default, bool | str) or (value is None and default is None):
+    if name in NOT_WHOLE or isinstance(default, bool | float | str) or (value is None and default is None):
         return True
     values = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else [value]
     return not any(item is None or isinstance(item, str) or (
