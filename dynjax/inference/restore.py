@@ -1,9 +1,8 @@
-"""A picture of any size, depth and number of channels through a network, and back as it came."""
+"""An image of any size, depth and number of channels through a network, and back as it came."""
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dynjax.files import check_target, read_deep_picture, write_deep_picture
 from dynjax.files.messages import first_line
 from dynjax.image.resize import resize_bicubic
 from dynjax.image.tiles import reach, tiled
@@ -68,21 +67,6 @@ def restore(network, variables, picture, alpha=None, *, further=(), tile=None, o
     if picture.dtype.kind == "f":
         return result.astype(picture.dtype)
     return np.floor(np.clip(result, 0, 1) * levels + 0.5).astype(picture.dtype)
-
-
-def restore_file(network, variables, source, target, alpha=None, *, further=(), tile=None, overlap=None, multiple=None):
-    """Reads a picture, restores it and writes it: 16 bits stay 16 bits, transparency is carried over.
-
-    Args:
-      source, target: paths; the format of the target is that of its ending. The others as for `restore`.
-
-    Raises:
-      ValueError: as `restore`; a picture that cannot be read, or not be written in that format.
-    """
-    picture = read_deep_picture(source)
-    check_target(target, picture)   # before a long computation is done in vain
-    write_deep_picture(target, restore(network, variables, picture, alpha, further=further, tile=tile,
-                                       overlap=overlap, multiple=multiple))
 
 
 def _function(network, variables, alpha, further):
