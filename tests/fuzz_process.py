@@ -23,10 +23,10 @@ import numpy as np
 from fuzz_mutations import mutate
 from PIL import Image
 
+from dynjax.control import TunableConv
 from dynjax.files import PictureError, read_arrays, read_deep_picture, read_picture
 from dynjax.files.pickled_arrays import read_pickled_arrays
 from dynjax.models import load, load_card, pretrained
-from dynjax.tunable import TunableConv
 
 MIB = 2**20
 SECONDS = 10            # of this process's own time, for one case; they take milliseconds

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dynjax.dynamic import DynamicNet
+from dynjax.control import DynamicNet
 from dynjax.evaluation import measure_appearance, report_appearance
 from dynjax.files import read_picture
 from dynjax.tasks import Style

@@ -12,7 +12,7 @@ import pytest
 from ml_collections import ConfigDict
 
 import dynjax
-from dynjax.dynamic import DynamicNet
+from dynjax.control import DynamicNet
 from dynjax.evaluation import Attributes, attribute_figures, measure_attributes, report_attributes
 from dynjax.evaluation.attribute_report import attribute_table
 from dynjax.evaluation.devices import over_devices

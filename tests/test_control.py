@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import pytest
 
+from dynjax.control import grid
 from dynjax.training import build
-from dynjax.tunable import grid
 
 CONFIGS = sorted(path.stem for path in (Path(__file__).parent.parent / "configs").glob("*.py"))
 SLOW = {"completion_dynamic", "nafnet_denoise_tunable", "style_level_dynamic", "swinir_denoise_tunable"}   # to compile

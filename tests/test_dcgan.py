@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dynjax.dynamic import DynamicNet, TuningBlock
+from dynjax.control import DynamicNet, TuningBlock
 from dynjax.models import pretrained
 from dynjax.networks import DCGANDiscriminator, DCGANGenerator
 

@@ -4,10 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dynjax.control import Tunable
 from dynjax.models import pretrained
 from dynjax.networks import DnCNN, FFDNet
 from dynjax.networks.dncnn import merged
-from dynjax.tunable import Tunable
 
 
 def nhwc(array):

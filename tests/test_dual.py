@@ -7,7 +7,7 @@ import pytest
 
 import dynjax
 from configs.style_level_dynamic import get_config
-from dynjax.dynamic import DualTuningBlock, DynamicNet, TuningBlock
+from dynjax.control import DualTuningBlock, DynamicNet, TuningBlock
 from dynjax.models import pretrained
 from dynjax.training import build, initial_state, make_step, replicate, shard, unreplicate
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dynjax.dynamic import DynamicNet, TuningBlock
+from dynjax.control import DynamicNet, TuningBlock
 from dynjax.networks import JohnsonNet
 
 PLACES = ("res3", "deconv1", "deconv3")

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from dynjax import metrics
+from dynjax.control import Tunable
 from dynjax.data import evaluation_images, open_source
 from dynjax.evaluation import alpha_points, evaluate, mean_rows, measure
 from dynjax.files import read_picture
 from dynjax.image.resize import resize_bicubic
 from dynjax.tasks import SuperResolution
-from dynjax.tunable import Tunable
 
 METRICS = ["psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg"]
 traced = []   # the shape of every input the network was compiled for

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dynjax.control import Tunable
 from dynjax.evaluation import measure
 from dynjax.evaluation.devices import AHEAD, over_devices
 from dynjax.files import PictureError
 from dynjax.tasks import SuperResolution
-from dynjax.tunable import Tunable
 
 ALPHAS = [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
 NET = Tunable(nn.ConvTranspose(3, (4, 4), (2, 2)), alpha=("plain", "other"))

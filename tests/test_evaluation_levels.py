@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dynjax.control import Tunable
 from dynjax.evaluation import evaluate, measure
 from dynjax.evaluation.layout import layout_rows
 from dynjax.networks.layers import reflect
 from dynjax.tasks import Denoise
-from dynjax.tunable import Tunable
 
 RNG = np.random.default_rng(0)
 TASK = Denoise(levels_255=(5.0, 25.0))

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dynjax.control import Tunable
 from dynjax.evaluation import alpha_points, report_kernels
 from dynjax.evaluation.kernels import principal_components, tuned_kernels
 from dynjax.files import read_picture
-from dynjax.tunable import Tunable
 
 
 class Three(nn.Module):

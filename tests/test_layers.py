@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dynjax.control import TunableConv, TunableConvTranspose, TunableDense
 from dynjax.networks.blocked_conv import blocked_conv
 from dynjax.networks.conv_transpose import ConvTranspose
 from dynjax.networks.doubled_conv import doubled_conv
-from dynjax.tunable import TunableConv, TunableConvTranspose, TunableDense
 
 
 def layer_of(case):
@@ -74,7 +74,7 @@ def test_gradients_equal_the_official_ones(parity, name):
 
 @pytest.mark.parametrize("name", ["parameter00", "parameter01", "parameter02"])
 def test_bare_parameter_equals_the_official_one(parity, name):
-    from dynjax.tunable import Tunable
+    from dynjax.control import Tunable
 
     file = parity("ms_tunable_layers")
     data, px, y = file[f"{name}/param/data"], file[f"{name}/in/px"], file[f"{name}/out/y"]

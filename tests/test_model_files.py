@@ -8,12 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dynjax.dynamic import DynamicNet, TuningBlock
+from dynjax.control import DynamicNet, Tunable, TunableConv, TunableConvTranspose, TunableDense, TuningBlock
 from dynjax.files import read_safetensors, to_safetensors
 from dynjax.models import construct, load, load_card, register, registered, save, shipped
 from dynjax.models.files import CHECKSUM, KEY, _checksum
 from dynjax.networks import EDSR, JohnsonNet, StyleNet
-from dynjax.tunable import Tunable, TunableConv, TunableConvTranspose, TunableDense
 
 NETS = [
     EDSR(features=4, blocks=1, scale=3, mean=(0.1, 0.2, 0.3), skip="none"),

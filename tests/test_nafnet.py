@@ -4,13 +4,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dynjax.control import Tunable
 from dynjax.image import local_mean, local_mean_fast
 from dynjax.models import pretrained
 from dynjax.networks import NAFNet
 from dynjax.networks.depthwise_conv import depthwise_conv
 from dynjax.networks.layers import pixel_shuffle
 from dynjax.networks.nafnet import NAFBlock
-from dynjax.tunable import Tunable
 
 SMALL = {"features": 4, "encoder_blocks": (1, 1), "middle_blocks": 1, "decoder_blocks": (1, 1)}
 

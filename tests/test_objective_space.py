@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dynjax.dynamic import DynamicNet
+from dynjax.control import DynamicNet, Tunable
 from dynjax.evaluation import (
     figures,
     measure_objectives,
@@ -22,7 +22,6 @@ from dynjax.files import read_picture
 from dynjax.networks import EDSR
 from dynjax.objectives import build_multi_loss
 from dynjax.tasks import Completion, SuperResolution
-from dynjax.tunable import Tunable
 
 L1_AND_VARIATION = build_multi_loss({"fidelity": {"terms": {"l1": 2.0}, "weight": 7.0},
                                      "roughness": {"terms": {"total_variation": 1.0}}})

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dynjax.control import Tunable, TunableConv
 from dynjax.models import pretrained
 from dynjax.networks import EDSR, DnCNN, JohnsonNet
-from dynjax.tunable import Tunable, TunableConv
 
 TUNABLE = ["ms_tunable_edsr_x1", "ms_tunable_edsr_x2", "ms_tunable_edsr_x3_linear", "ms_tunable_edsr_x4",
            "ms_tunable_stylenet", pytest.param("ms_tunable_stylenet_linear", marks=pytest.mark.slow)]

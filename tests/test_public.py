@@ -1,5 +1,4 @@
 """The public interface: everything listed is there, documented and in the house's form."""
-import importlib
 import inspect
 import subprocess
 import sys
@@ -10,7 +9,6 @@ import dynjax
 
 # Rooms that are public by name, and two whose names are public one by one.
 ROOMS = [getattr(dynjax, name) for name in dynjax.__all__ if inspect.ismodule(getattr(dynjax, name))]
-ROOMS += [importlib.import_module(f"dynjax.{name}") for name in ("dynamic", "tunable")]
 
 
 def public():

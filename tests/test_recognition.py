@@ -2,10 +2,10 @@
 import numpy as np
 import pytest
 
+from dynjax.control import Tunable
 from dynjax.models import pretrained
 from dynjax.models.recognition import likely
 from dynjax.networks import EDSR, JohnsonNet
-from dynjax.tunable import Tunable
 
 FILES = ["torch_edsr", "torch_edsr_x3", "torch_msrresnet", "torch_rrdbnet", "torch_rrdbnet_x2", "torch_srvgg",
          "torch_dncnn_merged_color", "torch_ffdnet_color", "torch_nafnet", "torch_swinir_classical_x3",

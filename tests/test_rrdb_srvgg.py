@@ -4,10 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dynjax.control import Tunable
 from dynjax.models import pretrained
 from dynjax.networks import MSRResNet, RRDBNet, SRVGGNetCompact
 from dynjax.networks.layers import pixel_shuffle, pixel_unshuffle
-from dynjax.tunable import Tunable
 
 TINY = [MSRResNet(4, 1, scale=2), RRDBNet(4, 1, 2, scale=2), SRVGGNetCompact(4, 1, scale=3)]
 

@@ -6,7 +6,7 @@ import optax
 import pytest
 from PIL import Image
 
-from dynjax.dynamic import DynamicNet, TuningBlock
+from dynjax.control import DynamicNet, TuningBlock
 from dynjax.models import pretrained
 from dynjax.networks import JohnsonNet
 from dynjax.networks.vgg import VGG16

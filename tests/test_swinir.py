@@ -4,11 +4,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dynjax.control import Tunable
 from dynjax.image import swinir_test
 from dynjax.models import pretrained
 from dynjax.networks import SwinIR
 from dynjax.networks.window_attention import image_of, relative_positions, shift_mask, windows_of
-from dynjax.tunable import Tunable
 
 PLAIN = ["classical_x3", pytest.param("classical_x4", marks=pytest.mark.slow), "lightweight_x2", "real_x4_1conv",
          "real_x4_3conv", "gray_dn", "color_dn", "jpeg_gray_w7", "jpeg_color_w7", "options", "window_ge_img"]

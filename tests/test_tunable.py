@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dynjax.control import Tunable, TunableConv, aggregate, grid
 from dynjax.networks import EDSR
-from dynjax.tunable import Tunable, TunableConv, aggregate, grid
 
 NAMES = ("first", "second")
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax import metrics
+from dynjax.control import grid
 from dynjax.evaluation.columns import ALPHA, in_words
 from dynjax.evaluation.devices import over_devices
 from dynjax.evaluation.examples import examples_of, no_usable
@@ -15,7 +16,6 @@ from dynjax.evaluation.product import number_names
 from dynjax.evaluation.sheet import alpha_rows
 from dynjax.evaluation.tables import aligned, correlation_text, tidy, write_csv
 from dynjax.files import write_atomically
-from dynjax.tunable import grid
 
 ALL = "all"
 OCTAVES = ("detail 2-5 px", "detail 5-10 px", "detail 10-20 px", "detail 20-40 px")

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from dynjax.control import grid
 from dynjax.evaluation.columns import ALPHA, METHOD, alpha_names, in_words, metrics_of, point_text
 from dynjax.evaluation.devices import over_devices
 from dynjax.evaluation.examples import examples_of, leave_out, no_usable
@@ -19,7 +20,6 @@ from dynjax.metrics import psnr
 from dynjax.metrics.preparation import to_levels
 from dynjax.networks.inputs import needed_besides
 from dynjax.networks.layers import TooSmallError
-from dynjax.tunable import grid
 
 
 @dataclasses.dataclass

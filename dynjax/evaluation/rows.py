@@ -4,9 +4,9 @@ import itertools
 import jax.numpy as jnp
 import numpy as np
 
+from dynjax.control import grid
 from dynjax.evaluation.examples import examples_of, no_usable
 from dynjax.evaluation.sheet import alpha_rows, middle
-from dynjax.tunable import grid
 
 
 def picture_rows(model, variables, task, images, alphas, labels, path, *, pictures=4, side=256, seed=0):

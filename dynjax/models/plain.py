@@ -1,6 +1,5 @@
 """The network inside a wrapper."""
-from dynjax.dynamic import BakedDynamicNet, DynamicNet
-from dynjax.tunable import Tunable
+from dynjax.control import BakedDynamicNet, DynamicNet, Tunable
 
 
 def plain_network(model):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
+from dynjax.control.tunable.wrapper import Tuned
 from dynjax.files import read_arrays
 from dynjax.files.messages import first_line, one_line
 from dynjax.models import families  # noqa: F401  (makes the official programs known)
@@ -15,7 +16,6 @@ from dynjax.models.layouts import layouts
 from dynjax.models.official import network
 from dynjax.models.recognition import likely
 from dynjax.models.tensors import as_array
-from dynjax.tunable.wrapper import Tuned
 
 __all__ = ["load", "network"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import flax.linen as nn
 import numpy as np
 
-from dynjax import dynamic, networks, tunable
+from dynjax import control, networks
 
 # What has no part in the function that a trained network computes.
 NOT_STORED = {"parent", "name", "dtype", "param_dtype", "precision", "remat"}
@@ -152,7 +152,7 @@ def _decode_module(value, depth):
         raise ValueError(f"{name} cannot be made from the fields {', '.join(value['fields'])} ({error}).") from None
 
 
-for _room in (networks, tunable, dynamic):
+for _room in (networks, control):
     for _name in getattr(_room, "__all__", ()):
         _value = getattr(_room, _name)
         if isinstance(_value, type) and issubclass(_value, nn.Module):

@@ -3,7 +3,7 @@ import dataclasses
 
 import flax.linen as nn
 
-from dynjax.dynamic import DynamicNet
+from dynjax.control import DynamicNet
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,14 +6,13 @@ import jax
 import optax
 
 from dynjax import models
-from dynjax.dynamic import DynamicNet
+from dynjax.control import DynamicNet, Tunable
 from dynjax.objectives import build_multi_loss, build_sampler
 from dynjax.tasks import Completion, Denoise, DenoiseDeblur, DenoisePairs, Faces, Style, SuperResolution
 from dynjax.training.adapters import MainAlone, WithoutAlpha
 from dynjax.training.experiment import Experiment
 from dynjax.training.phase import Phase
 from dynjax.training.step import AXIS
-from dynjax.tunable import Tunable
 
 TASKS = {"completion": Completion, "denoise": Denoise, "denoise_deblur": DenoiseDeblur,
          "denoise_pairs": DenoisePairs, "faces": Faces, "style": Style, "super_resolution": SuperResolution}

@@ -7,12 +7,11 @@ import flax.linen as nn
 import jax
 import numpy as np
 
+from dynjax.control import DynamicNet, Tunable
 from dynjax.data import open_source
-from dynjax.dynamic import DynamicNet
 from dynjax.evaluation import alpha_points
 from dynjax.objectives import points_of
 from dynjax.training.phase import Phase
-from dynjax.tunable import Tunable
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,8 @@ import flax.linen as nn
 import numpy as np
 
 from dynjax import models
-from dynjax.dynamic import DynamicNet
+from dynjax.control import DynamicNet, Tunable
 from dynjax.objectives import points_of
-from dynjax.tunable import Tunable
 
 
 @dataclasses.dataclass(frozen=True)

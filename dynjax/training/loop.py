@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from dynjax import evaluation, models
+from dynjax.control import grid
 from dynjax.data import evaluation_images, training_batches
 from dynjax.data.views import centre_crop
 from dynjax.files.messages import first_line
@@ -21,7 +22,6 @@ from dynjax.training.phase import initial_state
 from dynjax.training.start import initial_variables, zero_variables
 from dynjax.training.step import check_shares, make_step, replicate, shard, unreplicate
 from dynjax.training.stop import StopSignal
-from dynjax.tunable import grid
 
 
 def train(config, workdir=None):

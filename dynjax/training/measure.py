@@ -4,15 +4,14 @@ import time
 from pathlib import Path
 
 from dynjax import evaluation, models
+from dynjax.control import DynamicNet, Tunable
 from dynjax.data import evaluation_images
-from dynjax.dynamic import DynamicNet
 from dynjax.evaluation.columns import METHOD
 from dynjax.training.build import build
 from dynjax.training.fixed_models import fixed_models
 from dynjax.training.measure_attributes import measure_attributes_of
 from dynjax.training.measure_objectives import measure_objectives_of, points_of_curve
 from dynjax.training.workdir import default_workdir
-from dynjax.tunable import Tunable
 
 # What may be said beside each kind of evaluation.
 FLAGS = {"kernels": (), "appearance": ("data",), "attributes": ("data",), "objectives": ("data", "grid", "fixed"),

@@ -3,8 +3,8 @@ import jax
 import numpy as np
 
 from dynjax import evaluation
+from dynjax.control import DynamicNet
 from dynjax.data import fit_linear_judge
-from dynjax.dynamic import DynamicNet
 from dynjax.training.measure_objectives import points_of_curve
 
 INPUTS = 128

@@ -4,11 +4,10 @@ from pathlib import Path
 import numpy as np
 
 from dynjax import evaluation
+from dynjax.control import DynamicNet, Tunable
 from dynjax.data import evaluation_images
-from dynjax.dynamic import DynamicNet
 from dynjax.objectives import build_multi_loss
 from dynjax.training.fixed_models import fixed_models
-from dynjax.tunable import Tunable
 
 
 def measure_objectives_of(experiment, net, variables, source, *, alphas, out, grid=None, fixed=()):

@@ -6,9 +6,8 @@ import jax
 import numpy as np
 
 from dynjax import models
-from dynjax.dynamic import DynamicNet
+from dynjax.control import DynamicNet, Tunable
 from dynjax.models.plain import plain_network
-from dynjax.tunable import Tunable
 
 
 def zero_variables(experiment):

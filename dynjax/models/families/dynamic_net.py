@@ -2,7 +2,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from dynjax.dynamic import DualTuningBlock, DynamicNet, TuningBlock
+from dynjax.control import DualTuningBlock, DynamicNet, TuningBlock
 from dynjax.models.layouts import Layout, input_channels, layouts, layouts_of
 from dynjax.models.official import official
 from dynjax.networks import DCGANDiscriminator, DCGANGenerator, JohnsonNet

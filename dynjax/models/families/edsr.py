@@ -1,12 +1,12 @@
 """EDSR: BasicSR's program and mindediting's tunable one."""
 import numpy as np
 
+from dynjax.control import Tunable
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
 from dynjax.models.recognition import recognises
 from dynjax.networks import EDSR
 from dynjax.networks.edsr import DIV2K_MEAN, upsampling_steps
-from dynjax.tunable import Tunable
 
 
 @official("EDSR")

@@ -1,9 +1,9 @@
 """NAFNet: megvii-research's program, also in its local test-time form, and mindediting's tunable one."""
+from dynjax.control import Tunable
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
 from dynjax.models.recognition import recognises
 from dynjax.networks import NAFNet
-from dynjax.tunable import Tunable
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 

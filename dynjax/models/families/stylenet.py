@@ -1,11 +1,11 @@
 """mindediting's tunable StyleNet."""
 import numpy as np
 
+from dynjax.control import Tunable
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
 from dynjax.networks import StyleNet
 from dynjax.networks.vgg import IMAGENET_MEAN, IMAGENET_STD
-from dynjax.tunable import Tunable
 
 
 @official("TunableStyleNet")

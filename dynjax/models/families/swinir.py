@@ -1,12 +1,12 @@
 """SwinIR: the authors' program and mindediting's tunable one."""
 import math
 
+from dynjax.control import Tunable
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
 from dynjax.models.recognition import recognises
 from dynjax.networks import SwinIR
 from dynjax.networks.edsr import upsampling_steps
-from dynjax.tunable import Tunable
 
 
 @official("SwinIR")

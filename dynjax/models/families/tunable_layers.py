@@ -1,10 +1,10 @@
 """mindediting's single tunable layers, which our plain ones inside have the names of."""
 import flax.linen as nn
 
+from dynjax.control import Tunable, TunableConv, TunableDense
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
 from dynjax.networks import Parameter
-from dynjax.tunable import Tunable, TunableConv, TunableDense
 
 
 @official("TunableConv2d")

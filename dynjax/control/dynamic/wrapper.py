@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from flax.core.scope import DenyList
 from flax.errors import FlaxError
 
-from dynjax.dynamic.alpha import block_alphas, shared_block_alphas, spread
-from dynjax.dynamic.blocks import Blocks
-from dynjax.dynamic.zero import at_zero
+from dynjax.control.dynamic.alpha import block_alphas, shared_block_alphas, spread
+from dynjax.control.dynamic.blocks import Blocks
+from dynjax.control.dynamic.zero import at_zero
 
 
 class _WithBlocks:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from dynjax.dynamic.tuning_block import TuningBlock
+from dynjax.control.dynamic.tuning_block import TuningBlock
 
 
 class DualTuningBlock(nn.Module):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from dynjax.tunable.alpha import as_numbers, check_names
+from dynjax.control.alpha import as_numbers, check_names
 
 FORMS = "() for all blocks, (K,) one a block, (B, K) one an image and block, (B, H, W, K) a map, or a dict by path"
 

@@ -7,11 +7,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dynjax.tunable import paths
-from dynjax.tunable import phi as phi_map
-from dynjax.tunable.aggregation import aggregate
-from dynjax.tunable.alpha import alpha_array, shared_alpha
-from dynjax.tunable.per_image import per_image
+from dynjax.control.alpha import alpha_array, shared_alpha
+from dynjax.control.tunable import paths
+from dynjax.control.tunable import phi as phi_map
+from dynjax.control.tunable.aggregation import aggregate
+from dynjax.control.tunable.per_image import per_image
 
 STARTS = ("copies", "base")
 

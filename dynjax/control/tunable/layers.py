@@ -6,8 +6,8 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from dynjax.control.tunable.wrapper import Tuned
 from dynjax.networks.conv_transpose import ConvTranspose
-from dynjax.tunable.wrapper import Tuned
 
 
 class TunableConv(nn.Module, Tuned):
