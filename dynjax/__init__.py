@@ -18,11 +18,11 @@ from dynjax import (
 )
 from dynjax.control.dynamic import DualTuningBlock, DynamicNet, TuningBlock
 from dynjax.control.grid import grid
-from dynjax.control.tunable import Tunable, TunableConv, TunableConvTranspose, TunableDense, aggregate
+from dynjax.control.tunable import Tunable, TunableConv, TunableConvTranspose, TunableDense, aggregate, stack, tune
 from dynjax.models import load, pretrained, save, shipped
 from dynjax.networks.conv_transpose import ConvTranspose
 
 __all__ = ["ConvTranspose", "DualTuningBlock", "DynamicNet", "Tunable", "TunableConv", "TunableConvTranspose",
            "TunableDense", "TuningBlock", "aggregate", "control", "data", "evaluation", "files", "grid", "image",
            "inference", "load", "metrics", "models", "networks", "objectives", "pretrained", "save", "shipped",
-           "tasks", "training"]
+           "stack", "tasks", "training", "tune"]

@@ -8,7 +8,10 @@ from dynjax.control.tunable import (
     TunableConvTranspose,
     TunableDense,
     aggregate,
+    stack,
+    tune,
 )
 
 __all__ = ["BakedDynamicNet", "DualTuningBlock", "DynamicNet", "Tunable", "TunableConv", "TunableConvTranspose",
-           "TunableDense", "TuningBlock", "aggregate", "alpha_array", "grid", "shared_alpha"]
+           "TunableDense", "TuningBlock", "aggregate", "alpha_array", "grid", "shared_alpha", "stack",
+           "tune"]

@@ -1,19 +1,13 @@
 """Tunable: any linen network with kernels that are aggregated from alpha."""
-import functools
 from collections.abc import Mapping
 from numbers import Integral
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from dynjax.control.alpha import alpha_array, shared_alpha
-from dynjax.control.tunable import paths
-from dynjax.control.tunable import phi as phi_map
-from dynjax.control.tunable.aggregation import aggregate
 from dynjax.control.tunable.per_image import per_image
-
-STARTS = ("copies", "base")
+from dynjax.control.tunable.stacking import candidates, stack, tune
 
 
 class Tuned:
@@ -46,11 +40,6 @@ class Tuned:
         Raises:
           ValueError: unknown start, or "base" with phi="identity", which has no parameters to be constant.
         """
-        if start not in STARTS:
-            raise ValueError(f"start is {start!r}; wanted one of {', '.join(STARTS)}.")
-        if start == "base" and self.phi == "identity":
-            raise ValueError('start="base" needs a phi with parameters, but phi is "identity"; use start="copies" or '
-                             'phi="affine".')
         names = set(plain_variables.get("params", {}))
         if "kernels" in names and names <= {"kernels", "phi", "fixed"}:
             raise ValueError("stack got variables that are stacked already; wanted the plain network's. Bake them "
@@ -58,10 +47,9 @@ class Tuned:
         if "params" not in plain_variables:
             raise ValueError(f"stack got a tree with {', '.join(plain_variables) or 'nothing in it'}; wanted the plain "
                              'network\'s variables, {"params": ...}.')
-        objectives, count = self._sizes(None)
-        slots = [plain_variables["params"]] * count
         others = {name: tree for name, tree in plain_variables.items() if name != "params"}
-        return {"params": self._params(slots, objectives, start), **others}
+        params = stack(plain_variables["params"], self._objectives(), fixed=self.fixed, start=start, **self._options())
+        return {"params": params, **others}
 
     def _names(self):
         if self.alpha is None or isinstance(self.alpha, Integral):
@@ -71,56 +59,27 @@ class Tuned:
             raise ValueError(f"alpha is {names}; wanted a name of its own for every objective.")
         return names
 
-    def _sizes(self, alpha):
-        """(P, W), with P from the field alpha or else from the alpha that came."""
-        if self.phi not in phi_map.KINDS:
-            raise ValueError(f"phi is {self.phi!r}; wanted one of {', '.join(phi_map.KINDS)}.")
+    def _objectives(self, alpha=None):
+        """P, from the field alpha or else from the alpha that came."""
         names = self._names()
         if names is not None:
-            objectives = len(names)
-        elif isinstance(self.alpha, Integral):
-            objectives = int(self.alpha)
-        elif alpha is not None:
-            objectives = alpha.shape[-1]
-        else:
+            return len(names)
+        if isinstance(self.alpha, Integral):
+            return int(self.alpha)
+        if alpha is None:
             raise ValueError("the number of objectives is not known; set the field alpha=('name', ...) or alpha=P.")
-        count = self.kernels or objectives
-        if count < objectives or (self.phi == "identity" and (count != objectives or self.hidden)):
-            wanted = f"exactly {objectives}, no hidden layers" if self.phi == "identity" else f"{objectives} or more"
-            raise ValueError(f"kernels is {count} with {len(self.hidden)} hidden layers for {objectives} objectives "
-                             f"and phi={self.phi!r}; wanted {wanted}.")
-        if any(width < objectives for width in self.hidden):
-            raise ValueError(f"hidden is {tuple(self.hidden)}; wanted widths of {objectives} (the number of "
-                             "objectives) or more, so that phi can start as the identity.")
-        return objectives, count
+        return alpha.shape[-1]
 
-    def _params(self, slots, objectives, start):
-        """The tree of "params" from one plain tree a kernel."""
-        kernels, fixed = zip(*(paths.split(slot, self.fixed) for slot in slots), strict=True)
-        params = {"kernels": jax.tree.map(lambda *leaves: jnp.stack(leaves), *kernels)}
-        if self.phi == "affine":
-            params["phi"] = {}
-            for path, _ in phi_map.layers(kernels[0], deep=bool(self.hidden)):
-                phi = phi_map.initial(objectives, len(slots), hidden=tuple(self.hidden), start=start)
-                params["phi"] = paths.with_entry(params["phi"], path, phi)
-        if fixed[0]:
-            params["fixed"] = fixed[0]
-        return params
+    def _options(self):
+        """The arguments of `stack` and `candidates` that are fields."""
+        return dict(kernels=self.kernels, phi=self.phi, hidden=tuple(self.hidden))
 
     def _tune(self, params, alpha):
         """The plain network's parameters at alpha [P]."""
-        if not isinstance(params, Mapping) or "kernels" not in params:
-            raise ValueError(f"{type(self).__name__} got parameters without 'kernels'; make them with init, or with "
-                             "stack from a trained plain network's.")
-        if self.phi == "affine" and "phi" not in params:
+        if self.phi == "affine" and isinstance(params, Mapping) and "kernels" in params and "phi" not in params:
             raise ValueError(f"{type(self).__name__} has phi='affine' but the parameters have no 'phi'; they belong "
                              "to a network with phi='identity'.")
-        known = _objectives(params)
-        if known is not None and alpha.shape[-1] != known:
-            raise ValueError(f"alpha has shape {alpha.shape}; wanted a last axis of {known}, one number for every "
-                             "objective.")
-        tuned = _tuned(params["kernels"], params.get("phi"), alpha, deep=bool(self.hidden))
-        return paths.merge(tuned, params.get("fixed"))
+        return tune(params, alpha)
 
     def _call(self, x, alpha, args, kwargs):
         images = jax.tree.leaves(x)
@@ -129,7 +88,7 @@ class Tuned:
             self._initialise(x, alpha, args, kwargs)
         variables = dict(self.variables)
         params = variables.pop("params", {})
-        self._sizes(alpha)
+        candidates(self._objectives(alpha), **self._options())   # a field of no such value is told
         # The keys as they came: at the top of a tree the network then draws what it would draw without the wrapper.
         rngs = {name: rng.as_jax_rng() for name, rng in self.scope.rngs.items()}
         net, mutable = self.plain(), self.scope.mutable or []
@@ -149,13 +108,13 @@ class Tuned:
     def _initialise(self, x, alpha, args, kwargs):
         """Draws every kernel with a key of its own: each has the spread of a plain layer's (not the official start,
         whose tuned kernels are a hundred times too small to pass the image on)."""
-        objectives, count = self._sizes(alpha)
+        objectives = self._objectives(alpha)
         rngs = {name: self.make_rng(name) for name in self.scope.rngs}
         slots = []
-        for key in jax.random.split(rngs.pop("params"), count):
+        for key in jax.random.split(rngs.pop("params"), candidates(objectives, **self._options())):
             drawn = self.plain().init({"params": key, **rngs}, x, *args, **kwargs)
             slots.append(drawn.get("params", {}))
-        self._put({**drawn, "params": self._params(slots, objectives, "copies")})
+        self._put({**drawn, "params": stack(slots, objectives, fixed=self.fixed, **self._options())})
 
     def _put(self, collections):
         for collection, tree in collections.items():
@@ -198,24 +157,3 @@ class Tunable(nn.Module, Tuned):
     def __call__(self, x, alpha, *args, **kwargs):
         """x [B, ...] and alpha, (P,), (B, P) or a dict by name; the rest goes to the network."""
         return self._call(x, alpha, args, kwargs)
-
-
-def _objectives(params):
-    """P as the parameters have it, or None where there are none."""
-    tree = params.get("phi", params["kernels"])
-    leaves = [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
-              if "phi" not in params or path[-1] == jax.tree_util.DictKey("kernel")]
-    return leaves[0].shape[0] if leaves else None
-
-
-@functools.partial(jax.jit, static_argnames="deep")
-def _tuned(kernels, phi, alpha, *, deep):
-    """Plain parameters from stacked ones; jitted, so that baking and applying run the same compiled sum."""
-    plain = {}
-    for path, leaves in phi_map.layers(kernels, deep=deep):
-        layer, kernel_stack = None if phi is None else paths.at(phi, path), paths.at(kernels, path)
-        stack = {name: kernel_stack[name] for name in leaves} if leaves else kernel_stack
-        weights = jax.lax.optimization_barrier(phi_map.weights(*jax.lax.optimization_barrier((layer, alpha))))
-        plain = paths.with_entry(plain, path, aggregate(stack, weights))
-    return plain
-
