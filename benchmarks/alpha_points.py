@@ -87,7 +87,7 @@ def main(_):
     net = networks.EDSR(features=32, blocks=8, scale=1)
     tunable = dynjax.Tunable(net, alpha=("a", "b"))
     x = jax.random.uniform(jax.random.key(1), (batch, side, side, 3))
-    variables = tunable.stack(jax.jit(net.init)(jax.random.key(0), x))
+    variables = tunable.from_base(jax.jit(net.init)(jax.random.key(0), x))
     median = in_turns(grids(tunable, variables, x[:1]), ROUNDS.value)
     first = next(iter(median.values()))
     print(f"A grid of {POINTS} alphas, EDSR of 32 features and 8 blocks, one picture of {side} px:\n")

@@ -30,7 +30,7 @@ def functions(net, fixed, x):
     """{what: function that waits for its own result} of a network, plain and tunable."""
     plain = jax.jit(net.init)(jax.random.key(0), x)
     tunable = dynjax.Tunable(net, alpha=("a", "b"), fixed=fixed)
-    stacked, alpha = tunable.stack(plain), jnp.array([0.3, 0.7])
+    stacked, alpha = tunable.from_base(plain), jnp.array([0.3, 0.7])
     step = training_step(net.apply)
     tuned_step = training_step(tunable.apply)
     start = optax.adam(1e-4).init

@@ -24,7 +24,7 @@ def get_config(preset="default"):
         # Before the fifth down-sampling (its skip carries what is moved), at the bottleneck, before the fourth
         # up-sampling from the end: dynjax.networks.tuning_points(levels). The bottleneck is 1 x 1: padding by zeros.
         dynamic=dict(before=(), after=("down4", "down6", "join3"),
-                     block=dict(name="TuningBlock", layers=3, padding="zeros", start="normal", zero_last=False)),
+                     block=dict(name="TuningBlock", layers=3, padding="zeros", kernel_init="normal", zero_last=False)),
         # Everything a phase says goes over what stands outside: its steps, losses, critic, optimiser.
         phases=dict(
             names=("main", "blocks"),

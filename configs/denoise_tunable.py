@@ -18,7 +18,7 @@ def get_config(preset="default"):
         task=dict(name="denoise", sigma_255=(5.0, 30.0), levels_255=(5.0, 10.0, 15.0, 20.0, 25.0), preserve="scaled",
                   delta=0.9, clip=False, noise_seed=0),
         network=dict(name="EDSR", features=32, blocks=8, scale=1),
-        tunable=dict(kernels=config_dict.placeholder(int), phi="affine", hidden=(), fixed=(), wrap=True),
+        tunable=dict(kernels=config_dict.placeholder(int), phi="affine", hidden=(), frozen=(), wrap=True),
         # One alpha for every group of images of a batch; stretched, so that both ends are often hit.
         alpha=dict(names=("fidelity", "noise"), sampler="simplex", stretch=0.1, group_size=4),
         objectives=dict(fidelity=dict(weight=1.0, terms=dict(l1=1.0)),
@@ -31,7 +31,7 @@ def get_config(preset="default"):
         optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
                        halve_at=(), clip=1.0, accumulate=1),
         checkpoint_every=500, preview_every=500, log_every=10,
-        init_from="", start="copies",
+        init_from="", kernel_init="replicate",
     ))
     if preset == "fixed":
         config.tunable.wrap, config.alpha.sampler = False, "[[1.0, 0.0]]"

@@ -19,7 +19,8 @@ def get_config(preset="default"):
         task=dict(name="faces", latent=100),
         network=dict(name="DCGANGenerator", features=32, size=64, latent=100),
         dynamic=dict(before=(), after=("layer2",),
-                     block=dict(name="TuningBlock", layers=3, padding="reflect", start="normal", zero_last=False)),
+                     block=dict(name="TuningBlock", layers=3, padding="reflect", kernel_init="normal",
+                                zero_last=False)),
         # Everything a phase says goes over what stands outside: `attribute` is an attribute of the pictures, `sign` 1
         # for those that have it and -1 for the others; several conditions are "Blond_Hair=-1,Male=1".
         phases=dict(

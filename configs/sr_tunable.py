@@ -16,7 +16,7 @@ def get_config(preset="default"):
         name="sr_tunable", preset=preset, seed=0,
         task=dict(name="super_resolution", scale=4),
         network=dict(name="EDSR", features=32, blocks=12, scale=4, upsampler="direct"),
-        tunable=dict(kernels=config_dict.placeholder(int), phi="affine", hidden=(), fixed=()),
+        tunable=dict(kernels=config_dict.placeholder(int), phi="affine", hidden=(), frozen=()),
         # One alpha for every group of images of a batch; stretched, so that both ends are often hit.
         alpha=dict(names=("fidelity", "perceptual"), sampler="simplex", stretch=0.35, group_size=2),
         objectives=dict(
@@ -30,7 +30,7 @@ def get_config(preset="default"):
         optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
                        halve_at=(), clip=1.0, accumulate=1),
         checkpoint_every=500, preview_every=500, log_every=10,
-        init_from="", start="copies",
+        init_from="", kernel_init="replicate",
     ))
     if preset == "paper":
         config.update(dict(

@@ -23,7 +23,7 @@ def get_config(preset="default"):
         name="style_tunable", preset=preset, seed=0,
         task=dict(name="style"),
         network=dict(name="StyleNet", features=16, scales=2, blocks=(2, 4, 2)),
-        tunable=dict(kernels=config_dict.placeholder(int), phi="affine", hidden=(), fixed=("**/norm*",)),
+        tunable=dict(kernels=config_dict.placeholder(int), phi="affine", hidden=(), frozen=("**/norm*",)),
         alpha=dict(names=STYLES, sampler="simplex", stretch=0.35, group_size=2),
         objectives={name: objective(name) for name in STYLES},
         critic=dict(name="", learning_rate=1e-4),
@@ -34,7 +34,7 @@ def get_config(preset="default"):
         optimizer=dict(name="adam", learning_rate=2e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
                        halve_at=(), clip=0.0, accumulate=1),
         checkpoint_every=200, preview_every=200, log_every=10,
-        init_from="", start="copies",
+        init_from="", kernel_init="replicate",
     ))
     if preset == "paper":
         config.update(dict(

@@ -117,7 +117,7 @@ def test_sizes_and_start_of_the_published_networks():
     params = DCGANGenerator(features=64, size=8).init(KEY, z)["params"]
     np.testing.assert_allclose(params["layer0"]["conv"]["kernel"].std(), 0.02, rtol=0.02)
     assert "bias" not in params["layer0"]["conv"] and np.all(params["layer0"]["norm"]["scale"] == 1)
-    block = TuningBlock(start="normal").init(KEY, jnp.zeros((1, 4, 4, 32)))["params"]["conv2"]
+    block = TuningBlock(kernel_init="normal").init(KEY, jnp.zeros((1, 4, 4, 32)))["params"]["conv2"]
     np.testing.assert_allclose(block["kernel"].std(), 0.02, rtol=0.03)
     assert not block["bias"].any()
 
@@ -141,7 +141,7 @@ def test_other_sizes_and_types():
     (DCGANDiscriminator(), np.ones((2, 32, 32, 3), np.float32), "images of 32 x 32; wanted 64 x 64. Set size"),
     (DCGANDiscriminator(size=4), np.ones((2, 4, 4, 3), np.float32), "size=4; wanted 8"),
     (DCGANDiscriminator(), np.ones((2, 64, 64, 3), np.uint8), r"uint8; wanted floats in \[-1, 1\]. Divide .*127.5"),
-    (TuningBlock(start="zero"), np.ones((2, 4, 4, 3), np.float32), "start='zero'; wanted one of torch, normal"),
+    (TuningBlock(kernel_init="zero"), np.ones((2, 4, 4, 3), np.float32), "kernel_init='zero'; wanted one of torch"),
 ])
 def test_what_is_refused(net, x, sentence):
     with pytest.raises(ValueError, match=sentence):

@@ -41,7 +41,7 @@ def toy():
     variables = Toy().init(KEY, x)
     dynamic = DynamicNet(Toy(), before={"conv1": TuningBlock(), "encoder/norm": TuningBlock()},
                          after={"conv0/conv0": TuningBlock()})
-    return dynamic, variables, dynamic.attach(variables, jax.random.key(1), x), x
+    return dynamic, variables, dynamic.from_base(variables, jax.random.key(1), x), x
 
 
 def flax_style(params):
@@ -130,7 +130,7 @@ def test_style_parity_at_full_width(parity):
     count = lambda tree: sum(leaf.size for leaf in jax.tree.leaves(tree))
     assert count(variables["params"]["main"]) == 1_679_235 and count(variables["params"]["blocks"]) == 913_248
     main = {"params": variables["params"]["main"]}
-    shapes = jax.eval_shape(lambda x: net.attach(main, KEY, x), jnp.ones((1, 8, 8, 3)))
+    shapes = jax.eval_shape(lambda x: net.from_base(main, KEY, x), jnp.ones((1, 8, 8, 3)))
     assert jax.tree.map(jnp.shape, shapes) == jax.tree.map(jnp.shape, variables)
     x = jnp.asarray(case["in/x_odd"]).transpose(0, 2, 3, 1)
     for index, row in enumerate(case["in/alphas"]):
@@ -171,7 +171,7 @@ def test_alpha_zero_is_no_kink(toy):
     assert abs(slope) > 0.1
 
 
-def test_attach_keeps_the_main_tree(toy):
+def test_from_base_keeps_the_main_tree(toy):
     dynamic, variables, tree, x = toy
     assert tree["params"]["main"] is variables["params"]
     assert tree["batch_stats"] == {"main": variables["batch_stats"]}
@@ -304,7 +304,7 @@ def test_rematerialised_modules_have_blocks_too():
 def test_zero_last_starts_at_the_main_network(toy):
     _, variables, _, x = toy
     net = DynamicNet(Toy(), before={"conv1": TuningBlock(zero_last=True)})
-    tree = net.attach(variables, KEY, x)
+    tree = net.from_base(variables, KEY, x)
     np.testing.assert_array_equal(net.apply(tree, x, 1.0), Toy().apply(variables, x))
 
 
@@ -345,19 +345,19 @@ def test_wrong_use_is_told(toy):
     dynamic, variables, tree, x = toy
     block = TuningBlock()
     with pytest.raises(ValueError, match=r"Toy has no module convl .*wanted some of conv0, .*encoder/norm.*conv1"):
-        DynamicNet(Toy(), before={"convl": block}).attach(variables, KEY, x)
+        DynamicNet(Toy(), before={"convl": block}).from_base(variables, KEY, x)
     with pytest.raises(ValueError, match="conv1 has a block before and one after it"):
         DynamicNet(Toy(), before={"conv1": block}, after={"conv1": block})
     with pytest.raises(ValueError, match=r"wanted a dict \{path of a module: block\}"):
         DynamicNet(Toy(), before=["conv1"])
-    with pytest.raises(ValueError, match="without the main network; make them with init, or with attach"):
+    with pytest.raises(ValueError, match="without the main network; make them with init, or with from_base"):
         dynamic.apply(variables, x, 0.0)
     with pytest.raises(ValueError, match="without blocks for conv1"):
         dynamic.apply({**tree, "params": {**tree["params"], "blocks": {}}}, x, 0.0)
-    with pytest.raises(ValueError, match="attach got a tree with kernel"):
-        dynamic.attach({"kernel": 1}, KEY, x)
-    with pytest.raises(ValueError, match=r"attach got the tree of a DynamicNet, .*wanted the main network's own"):
-        dynamic.attach(tree, KEY, x)
+    with pytest.raises(ValueError, match="from_base got a tree with kernel"):
+        dynamic.from_base({"kernel": 1}, KEY, x)
+    with pytest.raises(ValueError, match=r"from_base got the tree of a DynamicNet, .*wanted the main network's own"):
+        dynamic.from_base(tree, KEY, x)
     with pytest.raises(ValueError, match="alpha differs between images"):
         dynamic.bake(tree, np.ones((2, 3)))
     with pytest.raises(ValueError, match="padding='same'; wanted"):

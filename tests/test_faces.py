@@ -152,7 +152,7 @@ def test_sizes_that_differ_and_alphas_that_are_missing_are_told(run, tmp_path):
     net, variables = dynjax.load(run[0] / "model.safetensors")
     two = dynjax.DynamicNet(net.main, after={"layer1": dynjax.TuningBlock(), "layer2": dynjax.TuningBlock()})
     main = {name: tree["main"] for name, tree in variables.items()}
-    tree = two.attach(main, jax.random.key(0), Z)
+    tree = two.from_base(main, jax.random.key(0), Z)
     with pytest.raises(ValueError, match="layer2"):
         two.apply(tree, Z, {"layer1": 1.0})
     with pytest.raises(ValueError, match="preset is 'papers'"):

@@ -1,5 +1,6 @@
 """Model files: everything comes back, nothing is executed, damage never passes."""
 import json
+from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
@@ -19,7 +20,7 @@ NETS = [
     StyleNet(features=4, blocks=(1, 0, 2)),
     JohnsonNet(widths=(1, 2, 3, 4, 5), space="imagenet"),
     Tunable(EDSR(features=4, blocks=1, scale=1), alpha=("fidelity", "perceptual"), kernels=3, hidden=(4,)),
-    Tunable(StyleNet(features=4), alpha=2, phi="identity", fixed=("**/norm*",)),
+    Tunable(StyleNet(features=4), alpha=2, phi="identity", frozen=("**/norm*",)),
     TunableConv(4, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)), alpha=("a",)),
     TunableConvTranspose(4, 3, strides=2, output_padding=1, alpha=2),
     TunableDense(4, use_bias=False, alpha=2),
@@ -221,3 +222,13 @@ def test_registering(tmp_path):
         register(type("EDSR", (nn.Module,), {"__module__": "elsewhere"}))
     with pytest.raises(ValueError, match=r"derived from flax\.linen\.Module"):
         register(dict)
+
+
+def test_files_from_before_fields_were_renamed_load():
+    """Written when Tunable's `frozen` was `fixed` and a block's `kernel_init` was `start`; outputs of that version."""
+    folder = Path(__file__).parent / "data" / "models"
+    x = np.linspace(0, 1, 108, dtype=np.float32).reshape(1, 6, 6, 3)
+    for name, alpha, wanted in zip(("tunable", "dynamic"), ([0.3, 0.7], 0.3), np.load(folder / "older_outputs.npy"),
+                                   strict=True):
+        net, variables = load(folder / f"older_{name}.safetensors")
+        np.testing.assert_allclose(net.apply(variables, x, alpha), wanted, atol=1e-6, err_msg=name)

@@ -167,14 +167,14 @@ def test_published_sizes():
 
 def test_tunable_reaches_every_convolution_and_the_factors(small):
     plain, variables = small
-    net = Tunable(plain, alpha=("a", "b"), fixed=("**/norm*",))
-    params = net.stack(variables)["params"]
+    net = Tunable(plain, alpha=("a", "b"), frozen=("**/norm*",))
+    params = net.from_base(variables)["params"]
     blocks = ["encoder_0_0", "encoder_1_0", "middle_0", "decoder_0_0", "decoder_1_0"]
     tops = ["intro", "ending", "down_0", "down_1", "up_0", "up_1"]
     assert set(params["phi"]) == {*blocks, *tops}
     inside = {"conv1", "conv2", "conv3", "conv4", "conv5", "sca", "beta", "gamma"}
     assert all(set(params["phi"][block]) == inside for block in blocks)
-    assert set(params["fixed"]) == set(blocks)
+    assert set(params["frozen"]) == set(blocks)
     # Each factor by its own weights.
     params["phi"]["middle_0"]["beta"] = {"kernel": jnp.zeros((2, 2)), "bias": jnp.zeros(2)}
     baked = net.bake({"params": params}, [0.25, 0.75])[1]["params"]
@@ -185,7 +185,7 @@ def test_tunable_reaches_every_convolution_and_the_factors(small):
 def test_a_plain_checkpoint_starts_a_tunable_network(parity):
     case = parity("torch_nafnet")
     plain = pretrained.network("NAFNet", **case.meta["config"])
-    net = Tunable(plain, alpha=("a", "b"), fixed=("**/norm*",))
+    net = Tunable(plain, alpha=("a", "b"), frozen=("**/norm*",))
     y = jax.jit(net.apply)(pretrained.load(net, case.params()), nhwc(case["in/x0"]), jnp.asarray([0.25, 0.75]))
     close(y, case["out/y0"], 1e-5)
 

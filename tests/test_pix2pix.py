@@ -145,7 +145,7 @@ def raised(small, skips="leaky", **places):
     (path,) = {**places}.values()
     block = TuningBlock(layers=1, padding="zeros")
     dynamic = DynamicNet(net.clone(skips=skips), **{place: {path: block} for place, path in places.items()})
-    tree = dynamic.attach(variables, KEY, x)
+    tree = dynamic.from_base(variables, KEY, x)
     conv = tree["params"]["blocks"][path]["conv0"]
     tree["params"]["blocks"][path]["conv0"] = {"kernel": conv["kernel"] * 0, "bias": conv["bias"] * 0 + 3}
 
@@ -206,7 +206,7 @@ def test_alpha_zero_is_the_plain_network(small):
     net, variables, x = small
     blocks = dict.fromkeys(tuning_points(5), TuningBlock(padding="zeros"))
     dynamic = DynamicNet(net, after=blocks)
-    tree = dynamic.attach(variables, KEY, x)
+    tree = dynamic.from_base(variables, KEY, x)
     apply = jax.jit(dynamic.apply)
     np.testing.assert_array_equal(apply(tree, x, 0.0), jax.jit(net.apply)(variables, x))
     assert list(tree["params"]["blocks"]) == ["down4", "down5", "join2"]

@@ -155,16 +155,16 @@ def small_edsr():
     return net, arrays | {f"{name}.bias": rng.normal(0, 0.1, shape[0]) for name, shape in names.items()}
 
 
-@pytest.mark.parametrize("start", ["copies", "base"])
-def test_a_plain_checkpoint_starts_a_tunable_network(start):
+@pytest.mark.parametrize("kernel_init", ["replicate", "base"])
+def test_a_plain_checkpoint_starts_a_tunable_network(kernel_init):
     plain, arrays = small_edsr()
     x = jax.random.uniform(jax.random.key(0), (1, 5, 4, 3))
     wanted = plain.apply(pretrained.load(plain, arrays), x)
     net = Tunable(plain, alpha=("a", "b"))
-    variables = pretrained.load(net, arrays, start=start)
+    variables = pretrained.load(net, arrays, kernel_init=kernel_init)
     np.testing.assert_allclose(net.apply(variables, x, [0.25, 0.75]), wanted, atol=1e-5)
     same_anywhere = np.allclose(net.apply(variables, x, [0.9, 0.9]), wanted, atol=1e-4)
-    assert same_anywhere == (start == "base")
+    assert same_anywhere == (kernel_init == "base")
 
 
 @pytest.mark.parametrize("ending", ["npz", "safetensors"])
@@ -356,7 +356,7 @@ def test_untuned_norms_must_be_named(parity):
     case = parity("ms_tunable_stylenet_linear")
     net = pretrained.network("TunableStyleNet", num_channels=6, num_blocks=[1, 1, 1], num_params=2, mode="linear")
     with pytest.raises(ValueError, match=r"conv_in\.norm\.gamma \(6,\) for params/kernels/conv_in/norm/scale \(2, 6\)"):
-        pretrained.load(net.clone(fixed=()), case.params())
+        pretrained.load(net.clone(frozen=()), case.params())
 
 
 def test_a_phi_with_hidden_layers_has_no_official_weights(parity):

@@ -87,14 +87,14 @@ def test_colour_through_a_grey_network_that_is_tuned():
     net, variables = made((0.5,))
     tunable = dynjax.Tunable(net, alpha=("a", "b"))
     picture = RNG.random((5, 4, 3)).astype(np.float32)
-    result = restore(tunable, tunable.stack(variables), picture, [[0.5, 0.5]])
+    result = restore(tunable, tunable.from_base(variables), picture, [[0.5, 0.5]])
     np.testing.assert_allclose(result, picture / 2, rtol=1e-6)
 
 
 def test_a_tuned_network_needs_its_alpha_and_others_none():
     net, variables = made()
     tunable = dynjax.Tunable(net, alpha=("a", "b"))
-    stacked = tunable.stack(variables)
+    stacked = tunable.from_base(variables)
     picture = np.full((4, 4, 3), 200, np.uint8)
     np.testing.assert_array_equal(restore(tunable, stacked, picture, {"a": 0.5, "b": 0.5}), 100)
     with pytest.raises(ValueError, match=r"a Tunable and no alpha was given; wanted one, such as alpha={'a': 0.5, "):
@@ -118,7 +118,7 @@ def test_a_picture_too_small_for_a_network_is_told_once():
 def test_a_wrong_alpha_is_told_by_itself():
     tunable = dynjax.Tunable(made()[0], alpha=("a", "b"))
     with pytest.raises(ValueError, match=r"cannot take this picture: alpha by name .*missing: b"):
-        restore(tunable, tunable.stack(made()[1]), np.full((4, 4, 3), 200, np.uint8), {"a": 0.5})
+        restore(tunable, tunable.from_base(made()[1]), np.full((4, 4, 3), 200, np.uint8), {"a": 0.5})
 
 
 def test_a_tuned_network_is_given_what_it_needs_besides_alpha():

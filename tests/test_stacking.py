@@ -27,9 +27,9 @@ def test_the_ends_are_the_trees_themselves():
 
 
 def test_one_tree_is_repeated_and_patterns_stay_single():
-    stacked = dynjax.stack(TREE, 2, kernels=3, fixed=("norm",))
+    stacked = dynjax.stack(TREE, 2, kernels=3, frozen=("norm",))
     assert stacked["kernels"]["conv"]["kernel"].shape == (3, 1, 2) and set(stacked["kernels"]) == {"conv"}
-    np.testing.assert_array_equal(stacked["fixed"]["norm"]["scale"], [2, 5])
+    np.testing.assert_array_equal(stacked["frozen"]["norm"]["scale"], [2, 5])
     jax.tree.map(np.testing.assert_allclose, dynjax.tune(stacked, jnp.array([0.25, 0.75])), TREE)
 
 

@@ -119,8 +119,8 @@ def small():
 
 def test_alpha_reaches_every_kind_of_layer(small):
     """Moving one candidate of any tuned layer moves the output, and only where alpha looks at it."""
-    net = Tunable(SMALL, alpha=("a", "b"), fixed=("**/norm*",))
-    stacked = net.stack(small)
+    net = Tunable(SMALL, alpha=("a", "b"), frozen=("**/norm*",))
+    stacked = net.from_base(small)
     x = jax.random.uniform(jax.random.key(1), (1, 9, 10, 3))
     apply = jax.jit(net.apply)
     start = apply(stacked, x, jnp.array([1.0, 0.0]))

@@ -182,7 +182,7 @@ def test_vmap_over_alpha_and_grid_equal_the_loop(tunable, variables, image):
 
 def test_copies_is_the_plain_network_where_the_weights_sum_to_one(tunable, image):
     plain = Stranger().init(jax.random.key(2), image)
-    variables = tunable.stack(plain)
+    variables = tunable.from_base(plain)
     expected = Stranger().apply(plain, image)
     np.testing.assert_allclose(tunable.apply(variables, image, [0.25, 0.75]), expected, atol=1e-5)
     assert np.abs(tunable.apply(variables, image, [1.0, 1.0]) - expected).max() > 0.05
@@ -193,7 +193,7 @@ def test_copies_is_the_plain_network_where_the_weights_sum_to_one(tunable, image
 def test_base_is_the_plain_network_at_every_alpha(hidden, image):
     plain = Stranger().init(jax.random.key(2), image)
     tunable = Tunable(Stranger(), alpha=NAMES, kernels=3, hidden=hidden)
-    variables = tunable.stack(plain, start="base")
+    variables = tunable.from_base(plain, kernel_init="base")
     for alpha in ([0.0, 0.0], [1.0, 1.0], [-3.0, 0.2]):
         np.testing.assert_array_equal(tunable.apply(variables, image, alpha), Stranger().apply(plain, image))
 
@@ -202,7 +202,7 @@ def test_base_is_the_plain_network_at_every_alpha(hidden, image):
 def test_copies_holds_for_every_phi(options, image):
     tunable = Tunable(Stranger(), alpha=NAMES, **options)
     plain = Stranger().init(jax.random.key(2), image)
-    variables = tunable.stack(plain)
+    variables = tunable.from_base(plain)
     assert ("phi" in variables["params"]) == (options != dict(phi="identity"))
     np.testing.assert_allclose(tunable.apply(variables, image, [0.25, 0.75]), Stranger().apply(plain, image), atol=1e-5)
     fresh = tunable.init(jax.random.key(0), image, [0.5, 0.5])
@@ -210,14 +210,15 @@ def test_copies_holds_for_every_phi(options, image):
     assert np.abs(tunable.apply(fresh, image, [1, 0]) - tunable.apply(fresh, image, [0, 1])).max() > 0.05
 
 
-def test_fixed_parameters_stay_single(image):
-    tunable = Tunable(Stranger(), alpha=NAMES, fixed=("**/BatchNorm_*", "gain"))
+def test_frozen_parameters_stay_single(image):
+    tunable = Tunable(Stranger(), alpha=NAMES, frozen=("**/BatchNorm_*", "gain"))
     variables = tunable.init(jax.random.key(0), image, [0.5, 0.5])
     params = variables["params"]
-    assert set(params["fixed"]) == {"gain", "inner"} and params["fixed"]["inner"]["BatchNorm_0"]["scale"].shape == (4,)
+    assert set(params["frozen"]) == {"gain", "inner"}
+    assert params["frozen"]["inner"]["BatchNorm_0"]["scale"].shape == (4,)
     assert "BatchNorm_0" not in params["kernels"]["inner"] and "gain" not in params["phi"]
     net, plain = tunable.bake(variables, [1.0, 0.0])
-    np.testing.assert_array_equal(plain["params"]["gain"], params["fixed"]["gain"])
+    np.testing.assert_array_equal(plain["params"]["gain"], params["frozen"]["gain"])
     np.testing.assert_allclose(net.apply(plain, image), tunable.apply(variables, image, [1.0, 0.0]), atol=1e-6)
     assert net.apply(plain, image).shape == image.shape
 
@@ -261,7 +262,7 @@ def test_wrong_alpha_is_told(tunable, variables, image, alpha, said):
 
 @pytest.mark.parametrize(("options", "said"), [
     (dict(phi="linear"), "'linear'; wanted one of affine, identity"), (dict(kernels=1), "kernels is 1"),
-    (dict(kernels=3, phi="identity"), "exactly 2"), (dict(fixed=("nothing",)), "matches no parameter"),
+    (dict(kernels=3, phi="identity"), "exactly 2"), (dict(frozen=("nothing",)), "matches no parameter"),
     (dict(hidden=(1,)), "hidden is")])
 def test_wrong_options_are_told(image, options, said):
     with pytest.raises(ValueError, match=said):
@@ -271,10 +272,10 @@ def test_wrong_options_are_told(image, options, said):
 def test_other_mistakes_are_told(tunable, variables, image):
     with pytest.raises(ValueError, match="without 'kernels'"):
         tunable.apply({"params": {"inner": {}}}, image, [0.5, 0.5])
-    with pytest.raises(ValueError, match='start="base" needs'):
-        Tunable(Stranger(), alpha=NAMES, phi="identity").stack({"params": {}}, start="base")
-    with pytest.raises(ValueError, match="wanted one of copies, base"):
-        tunable.stack({"params": {}}, start="zeros")
+    with pytest.raises(ValueError, match='kernel_init="base" needs'):
+        Tunable(Stranger(), alpha=NAMES, phi="identity").from_base({"params": {}}, kernel_init="base")
+    with pytest.raises(ValueError, match="wanted one of replicate, base"):
+        tunable.from_base({"params": {}}, kernel_init="zeros")
     with pytest.raises(ValueError, match="one point an image"):
         tunable.bake(variables, np.zeros((3, 2)))
     with pytest.raises(ValueError, match=r"wanted \(A, P\)"):
@@ -314,6 +315,6 @@ def test_the_number_of_objectives_is_checked_where_there_are_no_names(image):
     with pytest.raises(ValueError, match="wanted a last axis of 2"):
         tunable.bake(tunable.init(jax.random.key(0), image, [1.0, 0.0]), [0.5])
     with pytest.raises(ValueError, match="stacked already"):
-        tunable.stack(tunable.init(jax.random.key(0), image, [1.0, 0.0]))
+        tunable.from_base(tunable.init(jax.random.key(0), image, [1.0, 0.0]))
     with pytest.raises(ValueError, match="a name of its own"):
         Tunable(nn.Conv(3, (1, 1)), alpha=("a", "a")).init(jax.random.key(0), image, [1.0, 0.0])

@@ -1,7 +1,12 @@
-"""Networks that alpha tunes: wrappers around any linen network, all with one protocol (`Control`)."""
+"""Networks that alpha tunes: controls around any linen network, all with one protocol (`Control`)."""
 from dynjax.control.alpha import alpha_array, shared_alpha
+from dynjax.control.base import Control, base_network
+from dynjax.control.blend import Blend
+from dynjax.control.cin import CIN
+from dynjax.control.dni import DNI
 from dynjax.control.dynamic import BakedDynamicNet, DualTuningBlock, DynamicNet, TuningBlock
 from dynjax.control.grid import grid
+from dynjax.control.space import AlphaSpace
 from dynjax.control.tunable import (
     Tunable,
     TunableConv,
@@ -12,6 +17,6 @@ from dynjax.control.tunable import (
     tune,
 )
 
-__all__ = ["BakedDynamicNet", "DualTuningBlock", "DynamicNet", "Tunable", "TunableConv", "TunableConvTranspose",
-           "TunableDense", "TuningBlock", "aggregate", "alpha_array", "grid", "shared_alpha", "stack",
-           "tune"]
+__all__ = ["CIN", "DNI", "AlphaSpace", "BakedDynamicNet", "Blend", "Control", "DualTuningBlock", "DynamicNet",
+           "Tunable", "TunableConv", "TunableConvTranspose", "TunableDense", "TuningBlock", "aggregate",
+           "alpha_array", "base_network", "grid", "shared_alpha", "stack", "tune"]

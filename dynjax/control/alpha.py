@@ -16,6 +16,18 @@ def as_numbers(value, name="alpha"):
         raise ValueError(f"{name} is {value!r}; wanted numbers, as one, a list, an array or a dict by name.") from None
 
 
+def objective_names(names):
+    """The names of alpha's numbers as a tuple: one as text, or several.
+
+    Raises:
+      ValueError: one name twice.
+    """
+    names = (names,) if isinstance(names, str) else tuple(names)
+    if len(set(names)) < len(names):
+        raise ValueError(f"alpha is {names}; wanted a name of its own for every objective.")
+    return names
+
+
 def check_names(alpha, names, *, by="name", wanted="a number"):
     """Refuses a dict of alphas that has not exactly these names.
 

@@ -5,12 +5,12 @@ import jax
 import jax.numpy as jnp
 
 
-def grid(tunable, variables, x, alphas, *, chunk=None):
+def grid(control, variables, x, alphas, *, chunk=None):
     """The outputs of one batch at many points of alpha, compiled once for every shape.
 
     Args:
-      tunable: a wrapper with apply(variables, x, alpha), such as Tunable or DynamicNet.
-      variables: the wrapper's.
+      control: a network that alpha tunes, such as Tunable or DynamicNet.
+      variables: the control's.
       x: [B, H, W, C].
       alphas: [A, P] points of alpha.
       chunk: how many points run side by side. By default one at a time on a CPU, where side by side means grouped
@@ -29,14 +29,14 @@ def grid(tunable, variables, x, alphas, *, chunk=None):
         raise ValueError(f"grid got alphas of shape {alphas.shape}; wanted (A, P), a list of one or more points. For "
                          "a single point use apply.")
     if chunk is None:
-        chunk = _default_chunk(tunable, alphas.shape[0])
+        chunk = _default_chunk(control, alphas.shape[0])
     if chunk < 1:
         raise ValueError(f"grid got chunk={chunk}; wanted 1 or more points side by side.")
     try:
-        hash(tunable)
+        hash(control)
     except TypeError:   # a network with lists among its fields, such as nn.Sequential
-        tunable = _Same(tunable)
-    return _grid(tunable, variables, x, alphas, min(chunk, alphas.shape[0]))
+        control = _Same(control)
+    return _grid(control, variables, x, alphas, min(chunk, alphas.shape[0]))
 
 
 class _Same:
@@ -52,15 +52,15 @@ class _Same:
         return isinstance(other, _Same) and self.module is other.module
 
 
-def _default_chunk(tunable, points):
+def _default_chunk(control, points):
     if jax.default_backend() == "cpu":
         return 1
-    return points if getattr(tunable, "alpha_scales_activations", False) else 8
+    return points if control.acts_on == "activations" else 8
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
-def _grid(tunable, variables, x, alphas, chunk):
-    at = lambda alpha: tunable.apply(variables, x, alpha)
+def _grid(control, variables, x, alphas, chunk):
+    at = lambda alpha: control.apply(variables, x, alpha)
     if chunk == alphas.shape[0] > 1:
         return jax.vmap(at)(alphas)
     return jax.lax.map(at, alphas, batch_size=chunk if chunk > 1 else None)

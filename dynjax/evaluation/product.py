@@ -73,7 +73,7 @@ def default_chunk(model):
     """Points side by side: blocks share what lies before them, and ten leave a CPU's memory in peace; where other
     alphas mean other kernels, one on a CPU (grouped convolutions are slow there) and eight on an accelerator."""
     on_cpu = jax.default_backend() == "cpu"
-    if getattr(model, "alpha_scales_activations", False):
+    if model.acts_on == "activations":
         return 10 if on_cpu else 100
     return 1 if on_cpu else 8
 

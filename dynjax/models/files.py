@@ -208,4 +208,6 @@ def _restore(tree):
     if kinds <= {"[", "("} and len(kinds) == 1:
         ordered = [_restore(tree[name]) for name in sorted(tree, key=lambda name: int(name[1:-1]))]
         return ordered if kinds == {"["} else tuple(ordered)
+    if set(tree) <= {"kernels", "phi", "fixed"} and "kernels" in tree and "fixed" in tree:   # as older files have it
+        tree = {"frozen" if name == "fixed" else name: value for name, value in tree.items()}
     return {_unescape(name): _restore(value) for name, value in tree.items()}

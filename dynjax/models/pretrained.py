@@ -25,7 +25,7 @@ AT_MOST_NAMED = 8
 COUNTERS = {"epoch_num", "step_num", "learning_rate", "global_step"}
 
 
-def load(net, source, *, start="copies"):
+def load(net, source, *, kernel_init="replicate"):
     """Variables of one of our networks from official weights.
 
     Args:
@@ -34,7 +34,7 @@ def load(net, source, *, start="copies"):
       source: a path (.npz, .safetensors, PyTorch's .pth, MindSpore's .ckpt) or a dict of arrays or PyTorch tensors by
         official names; dicts inside it called params_ema, params or state_dict and a prefix "module." on all names are
         unwrapped; text and single numbers about the training (COUNTERS) are passed over.
-      start: a plain checkpoint for a tunable network becomes its starting point, as in `Tunable.stack`.
+      kernel_init: a plain checkpoint for a tunable network becomes its starting point, as in `Tunable.from_base`.
 
     Returns:
       The variables for `net.apply`.
@@ -45,7 +45,7 @@ def load(net, source, *, start="copies"):
     """
     arrays = _unwrap(read_arrays(source) if isinstance(source, str) or hasattr(source, "__fspath__") else source)
     tuned = isinstance(net, Tuned)
-    plain = net.plain() if tuned else net
+    plain = net.base_network if tuned else net
     layout = max(layouts(plain, arrays), key=lambda layout: _score(layout, arrays))
     shapes = _shapes(plain, layout)
     stacked = _is_stacked(layout, shapes, arrays)
@@ -53,9 +53,9 @@ def load(net, source, *, start="copies"):
         raise ValueError(f"the source has several kernels a layer but {type(net).__name__} has one; wanted Tunable "
                          "around it, as pretrained.network gives it for the official tunable classes.")
     if stacked:
-        shapes = jax.eval_shape(_with_alpha(net, layout, arrays).stack, shapes)
+        shapes = jax.eval_shape(_with_alpha(net, layout, arrays).from_base, shapes)
     variables = _fill(net, shapes, layout, dict(arrays), stacked)
-    return net.stack(variables, start=start) if tuned and not stacked else variables
+    return net.from_base(variables, kernel_init=kernel_init) if tuned and not stacked else variables
 
 
 def _unwrap(source):

@@ -12,6 +12,10 @@ from dynjax import control, networks
 # What has no part in the function that a trained network computes.
 NOT_STORED = {"parent", "name", "dtype", "param_dtype", "precision", "remat"}
 LARGEST_DEPTH = 32
+# How fields were called in files that are older.
+RENAMED = {("Tunable", "fixed"): "frozen", ("TunableConv", "fixed"): "frozen",
+           ("TunableConvTranspose", "fixed"): "frozen", ("TunableDense", "fixed"): "frozen",
+           ("TuningBlock", "start"): "kernel_init", ("DualTuningBlock", "start"): "kernel_init"}
 
 _classes = {}
 
@@ -20,7 +24,7 @@ def register(module_class):
     """Makes a linen module class known to `save` and `load` by its name; a decorator or a plain call.
 
     Its fields must be what JSON can hold (numbers, strings, booleans, tuples, dicts) or registered modules; fields
-    named dtype, param_dtype, precision, remat or *_init are not stored.
+    named dtype, param_dtype, precision, remat, and *_init that are functions, are not stored.
 
     Returns:
       The class itself.
@@ -95,7 +99,8 @@ def build(description):
 
 def _fields(module_class):
     return [field for field in dataclasses.fields(module_class)
-            if field.init and field.name not in NOT_STORED and not field.name.endswith("_init")]
+            if field.init and field.name not in NOT_STORED
+            and not (field.name.endswith("_init") and callable(field.default))]   # a name of one is stored
 
 
 def _unknown_field(name, field, known):
@@ -143,11 +148,12 @@ def _decode_module(value, depth):
         raise ValueError(f"the class {name!r} is not known; wanted one of {', '.join(registered())}. If it is yours, "
                          "import it and call dynjax.models.register on it first.")
     known = [field.name for field in _fields(_classes[name])]
-    for field in value["fields"]:
+    fields = {RENAMED.get((name, field), field): item for field, item in value["fields"].items()}
+    for field in fields:
         if field not in known:
             raise ValueError(f"{_unknown_field(name, field, known)} A file may come from another version.")
     try:
-        return _classes[name](**{field: _decode(item, depth + 1) for field, item in value["fields"].items()})
+        return _classes[name](**{field: _decode(item, depth + 1) for field, item in fields.items()})
     except TypeError as error:
         raise ValueError(f"{name} cannot be made from the fields {', '.join(value['fields'])} ({error}).") from None
 

@@ -56,7 +56,7 @@ def pixel_unshuffle(x, scale):
     return x.transpose(0, 1, 3, 5, 2, 4).reshape(n, height // scale, width // scale, channels * scale**2)
 
 
-def doubled(x, features, *, name, edge, dtype=None):
+def doubled(x, features, *, name, edge, use_bias=True, dtype=None):
     """Nearest upsampling by 2, then a 3 x 3 convolution as `conv` has it, padded outside.
 
     Args:
@@ -64,7 +64,7 @@ def doubled(x, features, *, name, edge, dtype=None):
     """
     mode = {"reflect": "edge", "zeros": "constant"}[edge]   # a doubled pixel's reflection is the pixel
     x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
-    return conv(x, features, 3, padding="VALID", form=doubled_conv, dtype=dtype, name=name)
+    return conv(x, features, 3, padding="VALID", form=doubled_conv, use_bias=use_bias, dtype=dtype, name=name)
 
 
 class TooSmallError(ValueError):

@@ -64,7 +64,7 @@ class NAFNet(nn.Module):
     pool="local" (TLSC: Chu et al. 2022, arXiv 2112.04491): an image larger than those of the training gives means over
     the same windows as then; the parameters are the same.
 
-    The official tunable network is Tunable(NAFNet(), alpha=2 names, fixed=("**/norm*",)): its norms are not tuned, the
+    The official tunable network is Tunable(NAFNet(), alpha=2 names, frozen=("**/norm*",)): its norms are not tuned, the
     two residual factors of a block are. Submodules: intro, encoder_<level>_<i>, down_<level>, middle_<i>, up_<j>,
     decoder_<j>_<i>, ending, where up_0 and decoder_0 are those of the smallest size. Blocks start as the identity, so
     that a fresh network is linear in its input.

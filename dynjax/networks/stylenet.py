@@ -50,7 +50,7 @@ class StyleNet(nn.Module):
     Encoder of strided blocks that double the channels, residual blocks, decoder of nearest upsampling and blocks that
     halve them. Sides that the strides do not divide are padded by reflection and cropped again.
 
-    The official tunable network is Tunable(StyleNet(), alpha=3 names, fixed=("**/norm*",)): its norms are not tuned.
+    The official tunable network is Tunable(StyleNet(), alpha=3 names, frozen=("**/norm*",)): its norms are not tuned.
     Submodules: conv_in, encoder_<scale>_<i>, ResidualBlock_<i>, decoder_<scale>_<i>, conv_out.
 
     Attributes:

@@ -64,7 +64,7 @@ class SwinIR(nn.Module):
     for photographs ("nearest+conv"; the large one 240, nine groups, eight heads, "3conv"), denoising ("none"), JPEG
     (window 7, image_range 255).
 
-    The official tunable network is Tunable(SwinIR(mask_small=False, ...), alpha=2 names, fixed=("**/norm*",)): all is
+    The official tunable network is Tunable(SwinIR(mask_small=False, ...), alpha=2 names, frozen=("**/norm*",)): all is
     tuned, the tables of relative positions too, but for the norms. Submodules: conv_first, norm_patch,
     group_<i>_block_<j>, group_<i>_conv, norm_last, conv_after_body, conv_before_upsample, upsample_<i>, conv_up<i>,
     conv_hr, conv_last; with "3conv" group_<i>_conv_<0, 1, 2> and conv_after_body_<0, 1, 2>.

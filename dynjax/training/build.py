@@ -161,7 +161,7 @@ def _tunable(config, net):
     if not config.tunable.get("wrap", True):
         return net
     return Tunable(net, alpha=tuple(config.alpha.names), kernels=config.tunable.kernels, phi=config.tunable.phi,
-                   hidden=tuple(config.tunable.hidden), fixed=tuple(config.tunable.fixed))
+                   hidden=tuple(config.tunable.hidden), frozen=tuple(config.tunable.frozen))
 
 
 def _dynamic(config, net):

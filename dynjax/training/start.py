@@ -38,12 +38,12 @@ def initial_variables(experiment):
         _check_same(path, inner if plain else model, net)
     else:
         variables = models.pretrained.load(inner if isinstance(model, DynamicNet) else model, path,
-                                           **({"start": config.start} if isinstance(model, Tunable) else {}))
+                                           **({"kernel_init": config.kernel_init} if isinstance(model, Tunable) else {}))
         plain = isinstance(model, DynamicNet)
     if plain and isinstance(model, Tunable):
-        variables = model.stack(variables, start=config.start)
+        variables = model.from_base(variables, kernel_init=config.kernel_init)
     elif plain and isinstance(model, DynamicNet):
-        variables = model.attach(variables, jax.random.key(config.seed), experiment.example_input())
+        variables = model.from_base(variables, jax.random.key(config.seed), experiment.example_input())
     expected = jax.eval_shape(experiment.fresh_variables)
     problem = _mismatch(expected, variables)
     if problem:

@@ -20,17 +20,18 @@ class DualTuningBlock(nn.Module):
     or under vmap over alpha, both. Submodules: lower and higher, TuningBlocks.
 
     Attributes:
-      features, layers, kernel_size, padding, start, zero_last: of both, as TuningBlock has them.
+      features, layers, kernel_size, padding, kernel_init, zero_last: of both, as TuningBlock has them.
     """
     features: int | None = None
     layers: int = 3
     kernel_size: int = 3
     padding: str = "reflect"
-    start: str = "torch"
+    kernel_init: str = "torch"
     zero_last: bool = False
 
     # For DynamicNet: called as block(z, alpha), and gives all that is added to z.
     sees_alpha = True
+    alpha_range = (-1.0, 1.0)   # that is trained
 
     @nn.compact
     def __call__(self, z, alpha):
@@ -48,7 +49,7 @@ class DualTuningBlock(nn.Module):
 
     def _single(self, **options):
         return TuningBlock(features=self.features, layers=self.layers, kernel_size=self.kernel_size,
-                           padding=self.padding, start=self.start, zero_last=self.zero_last, **options)
+                           padding=self.padding, kernel_init=self.kernel_init, zero_last=self.zero_last, **options)
 
 
 def _chosen(alpha, lower, higher):

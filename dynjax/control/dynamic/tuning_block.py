@@ -8,7 +8,7 @@ from dynjax.networks.initialisers import normal, torch_bias, torch_kernel
 from dynjax.networks.layers import reflect
 
 PADDINGS = ("reflect", "zeros")
-STARTS = ("torch", "normal")
+KERNEL_INITS = ("torch", "normal")
 
 
 class TuningBlock(nn.Module):
@@ -22,7 +22,7 @@ class TuningBlock(nn.Module):
       layers: convolutions, 1 or more.
       kernel_size: side of every kernel, odd.
       padding: "reflect", or "zeros" for maps too small to be mirrored (1 x 1).
-      start: of the convolutions; "torch", as PyTorch starts every convolution, like the published style networks;
+      kernel_init: of the convolutions; "torch", as PyTorch begins every convolution, like the published style networks;
         "normal", kernels from N(0, 0.02) and biases at zero, like the published generator of faces.
       zero_last: start the last convolution at zero, so that training starts at the main network; no published block
         does.
@@ -34,7 +34,7 @@ class TuningBlock(nn.Module):
     layers: int = 3
     kernel_size: int = 3
     padding: str = "reflect"
-    start: str = "torch"
+    kernel_init: str = "torch"
     zero_last: bool = False
 
     @nn.compact
@@ -64,15 +64,16 @@ class TuningBlock(nn.Module):
         zero = nn.initializers.zeros_init()
         if last and self.zero_last:
             return zero, zero
-        return (normal(0.02), zero) if self.start == "normal" else (torch_kernel, torch_bias(fan_in))
+        return (normal(0.02), zero) if self.kernel_init == "normal" else (torch_kernel, torch_bias(fan_in))
 
     def _check(self, z):
         if self.layers < 1 or self.kernel_size % 2 == 0 or self.padding not in PADDINGS:
             raise ValueError(f"TuningBlock got layers={self.layers}, kernel_size={self.kernel_size}, "
                              f"padding={self.padding!r}; wanted one layer or more, an odd kernel_size and a padding "
                              f"of {', '.join(PADDINGS)}.")
-        if self.start not in STARTS:
-            raise ValueError(f"TuningBlock got start={self.start!r}; wanted one of {', '.join(STARTS)}.")
+        if self.kernel_init not in KERNEL_INITS:
+            raise ValueError(f"TuningBlock got kernel_init={self.kernel_init!r}; wanted one of "
+                             f"{', '.join(KERNEL_INITS)}.")
         if z.ndim != 4 or not jnp.issubdtype(z.dtype, jnp.floating):
             raise ValueError(f"TuningBlock got an array of shape {z.shape} and type {z.dtype}; wanted a map of floats "
                              "[N, H, W, C]. Put it where images pass, or give DynamicNet a block of your own.")

@@ -11,24 +11,35 @@ from flax.errors import FlaxError
 from dynjax.control.dynamic.alpha import block_alphas, shared_block_alphas, spread
 from dynjax.control.dynamic.blocks import Blocks
 from dynjax.control.dynamic.zero import at_zero
+from dynjax.control.space import AlphaSpace
 
 
 class _WithBlocks:
     """What DynamicNet and BakedDynamicNet share; expects the fields main, before and after."""
 
-    def attach(self, main_variables, key, x, *args, **kwargs):
+    @property
+    def base_network(self):
+        """The main network, unbound."""
+        return self.main.clone(parent=None, name=None)
+
+    def from_base(self, base_variables, key=None, x=None, *args, kernel_init="replicate", **kwargs):
         """Variables around a trained main network, which stay as they are; the blocks are drawn with `key`.
 
         Args:
-          main_variables: the main network's, {"params": ..., other collections}.
-          x, args, kwargs: what the main network is called with; only shapes matter, nothing is computed.
+          base_variables: the main network's, {"params": ..., other collections}.
+          key: for the blocks.
+          x: what the main network is called with, as are args and kwargs; only shapes matter, nothing is computed.
+          kernel_init: not needed, for blocks have one of their own; for the protocol.
 
         Raises:
           ValueError: no such module in the main network, variables without "params", or a DynamicNet's tree.
         """
-        if "params" not in main_variables:
-            raise ValueError(f"attach got a tree with {', '.join(main_variables) or 'nothing in it'}; wanted the main "
-                             'network\'s variables, {"params": ...}.')
+        if "params" not in base_variables:
+            raise ValueError(f"from_base got a tree with {', '.join(base_variables) or 'nothing in it'}; wanted the "
+                             'main network\'s variables, {"params": ...}.')
+        if key is None or x is None:
+            raise ValueError("from_base got no key or no x; wanted both: blocks are drawn, for the shapes that the "
+                             "main network has on such an input.")
         inputs = {}
 
         def record(path, z):
@@ -38,18 +49,18 @@ class _WithBlocks:
         def run(x):
             # "params" stands in for every other kind of key, such as dropout's.
             options = {"rngs": {"params": key}, "mutable": DenyList("params")}
-            return self._run_main(main_variables, record, (x, *args), {**kwargs, **options})
+            return self._run_main(base_variables, record, (x, *args), {**kwargs, **options})
 
         try:
             jax.eval_shape(run, x)
         except FlaxError:
             # Asked only now: a main network may have parts of these names, or be a DynamicNet itself.
-            if set(main_variables["params"]) != {"main", "blocks"}:
+            if set(base_variables["params"]) != {"main", "blocks"}:
                 raise
-            raise ValueError('attach got the tree of a DynamicNet, {"params": {"main", "blocks"}}; wanted the main '
+            raise ValueError('from_base got the tree of a DynamicNet, {"params": {"main", "blocks"}}; wanted the main '
                              'network\'s own variables: give {name: part["main"] for name, part in tree.items()}, or '
-                             "use the tree as it is, without attach.") from None
-        tree = {name: {"main": collection} for name, collection in main_variables.items()}
+                             "use the tree as it is, without from_base.") from None
+        tree = {name: {"main": collection} for name, collection in base_variables.items()}
         tree["params"]["blocks"] = {}
         blocks = self._blocks()
         for block_key, (path, block) in zip(jax.random.split(key, len(blocks) or 1), blocks.items(), strict=False):
@@ -75,7 +86,7 @@ class _WithBlocks:
 
     def _run_main(self, main_variables, add, args, kwargs):
         """main.apply with `z = add(path, z)` on what enters (before) or leaves (after) the modules of these paths."""
-        main, seen = self.main.clone(parent=None, name=None), {}
+        main, seen = self.base_network, {}
         # A block's own modules may have the names of main's: what is called from within `add` is none of main's.
         adding = False
 
@@ -159,7 +170,7 @@ class _WithBlocks:
         if "main" not in params or missing:
             raise ValueError(f"{type(self).__name__} got parameters without "
                              f"{'the main network' if 'main' not in params else 'blocks for ' + ', '.join(missing)}; "
-                             "make them with init, or with attach from a trained main network's.")
+                             "make them with init, or with from_base from a trained main network's.")
 
 
 def _sees_alpha(block):
@@ -197,8 +208,14 @@ class DynamicNet(_WithBlocks, nn.Module):
     before: Mapping[str, nn.Module] = field(default_factory=Blocks)
     after: Mapping[str, nn.Module] = field(default_factory=Blocks)
 
-    # For dynjax.grid: side by side, many points of alpha are a larger batch, not other kernels.
-    alpha_scales_activations = True
+    # Side by side, many points of alpha are a larger batch, not other kernels.
+    acts_on = "activations"
+
+    @property
+    def space(self):
+        """The blocks' paths, and the range in which their alpha is trained: 0 to 1, of a dual block -1 to 1."""
+        low, high = zip(*(getattr(block, "alpha_range", (0.0, 1.0)) for block in self._blocks().values()), strict=True)
+        return AlphaSpace(tuple(self._blocks()), "range", min(low), max(high))
 
     def __post_init__(self):
         self._freeze_blocks()
@@ -216,8 +233,8 @@ class DynamicNet(_WithBlocks, nn.Module):
 
     def _initialise(self, x, args, kwargs):
         rngs = {name: self.make_rng(name) for name in self.scope.rngs}
-        main_variables = self.main.clone(parent=None, name=None).init(rngs, x, *args, **kwargs)
-        tree = self.attach(main_variables, self.make_rng("params"), x, *args, **kwargs)
+        main_variables = self.base_network.init(rngs, x, *args, **kwargs)
+        tree = self.from_base(main_variables, self.make_rng("params"), x, *args, **kwargs)
         for collection, parts in tree.items():
             for part, value in parts.items():
                 self.put_variable(collection, part, value)

@@ -29,7 +29,7 @@ def aggregate(stack, weights):
         if leaf.shape[:1] != weights.shape:
             raise ValueError(f"aggregate got {weights.shape[0]} weights for the leaf {jax.tree_util.keystr(path)} of "
                              f"shape {leaf.shape}; wanted a leading axis of {weights.shape[0]}. "
-                             "Tunable.stack makes such a tree from a plain one.")
+                             "dynjax.stack makes such a tree from a plain one.")
     return _aggregate(stack, weights)
 
 

@@ -35,9 +35,10 @@ class TunableConv(nn.Module, Tuned):
     kernels: int | None = None
     phi: str = "affine"
     hidden: tuple[int, ...] = ()
-    fixed: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
 
-    def plain(self):
+    @property
+    def base_network(self):
         """The flax.linen.Conv that is tuned."""
         size = self.kernel_size
         # flax.linen.Conv reads one number as a one-dimensional kernel.
@@ -68,9 +69,10 @@ class TunableConvTranspose(nn.Module, Tuned):
     kernels: int | None = None
     phi: str = "affine"
     hidden: tuple[int, ...] = ()
-    fixed: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
 
-    def plain(self):
+    @property
+    def base_network(self):
         """The dynjax.ConvTranspose that is tuned."""
         return _with_fields_of(self, ConvTranspose)
 
@@ -95,9 +97,10 @@ class TunableDense(nn.Module, Tuned):
     kernels: int | None = None
     phi: str = "affine"
     hidden: tuple[int, ...] = ()
-    fixed: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
 
-    def plain(self):
+    @property
+    def base_network(self):
         """The flax.linen.Dense that is tuned."""
         return _with_fields_of(self, nn.Dense)
 

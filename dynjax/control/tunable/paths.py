@@ -12,7 +12,7 @@ def at(tree, path):
     return tree
 
 
-def split(tree, patterns):
+def split(tree, patterns, *, field="frozen"):
     """Parts a nested dict: (leaves that no pattern matches, leaves that one does).
 
     A pattern matches a leaf by the leaf's path or by that of a module above it: "head", "blocks_*/norm",
@@ -27,7 +27,7 @@ def split(tree, patterns):
     regexes = {pattern: re.compile(_regex(pattern)) for pattern in patterns}
     for pattern, regex in regexes.items():
         if not any(regex.match(path) for path in flat):
-            raise ValueError(f"the pattern {pattern!r} in fixed matches no parameter; the network has "
+            raise ValueError(f"the pattern {pattern!r} in {field} matches no parameter; the network has "
                              f"{', '.join(list(flat)[:12])}{', ...' if len(flat) > 12 else ''}.")
     parts = {}, {}
     for name, (path, leaf) in flat.items():

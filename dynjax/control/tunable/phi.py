@@ -30,13 +30,14 @@ def layers(params, path=(), *, deep=False):
             yield from layers(value, (*path, name), deep=deep)
 
 
-def initial(objectives, kernels, *, hidden=(), start="copies"):
-    """One layer's phi at the start of training.
+def initial(objectives, kernels, *, hidden=(), kernel_init="replicate"):
+    """One layer's phi at the beginning of training.
 
     Args:
       objectives: P. kernels: W.
       hidden: widths of hidden layers with ReLU; () is the paper's affine map.
-      start: "copies", the identity: kernel w follows parameter w mod P, divided by the number of kernels that do;
+      kernel_init: "replicate", the identity: kernel w follows parameter w mod P, divided by the number of kernels
+        that do;
         "base": the weights (1, 0, ...) at every alpha.
 
     Returns:
@@ -44,7 +45,7 @@ def initial(objectives, kernels, *, hidden=(), start="copies"):
     """
     widths = (objectives, *hidden, kernels)
     pairs = [_tiled_identity(rows, columns, objectives) for rows, columns in itertools.pairwise(widths)]
-    if start == "base":
+    if kernel_init == "base":
         pairs[-1] = {"kernel": np.zeros_like(pairs[-1]["kernel"]), "bias": np.eye(1, kernels, dtype=np.float32)[0]}
     pairs = jax.tree.map(jnp.asarray, pairs)
     return pairs if hidden else pairs[0]

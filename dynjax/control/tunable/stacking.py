@@ -9,10 +9,11 @@ from dynjax.control.tunable import paths
 from dynjax.control.tunable import phi as phi_map
 from dynjax.control.tunable.aggregation import aggregate
 
-STARTS = ("copies", "base")
+KERNEL_INITS = ("replicate", "base")
 
 
-def stack(params, objectives, *, kernels=None, phi="affine", hidden=(), fixed=(), start="copies"):
+def stack(params, objectives, *, kernels=None, phi="affine", hidden=(), frozen=(), tuned=(),
+          kernel_init="replicate"):
     """Stacks a network's parameters into the candidates that `tune` mixes.
 
     Args:
@@ -21,37 +22,39 @@ def stack(params, objectives, *, kernels=None, phi="affine", hidden=(), fixed=()
       kernels: W, how many candidates each parameter has; the length of the list, or P, by default.
       phi: "affine", alpha @ kernel + bias for every layer, or "identity", the weights are alpha itself.
       hidden: widths of hidden layers in phi, with ReLU.
-      fixed: patterns of parameters that stay single, such as ("**/LayerNorm_*",); of a list, the first tree's.
-      start: of phi. "copies": the identity; "base": constant (1, 0, ...), the first candidate at every alpha.
+      frozen: patterns of parameters that stay single, such as ("**/LayerNorm_*",); of a list, the first tree's.
+      tuned: patterns of the only parameters that do not; all by default.
+      kernel_init: "replicate", phi begins as the identity; "base", as the constant (1, 0, ...), which gives the first
+        candidate at every alpha.
 
     Returns:
-      {"kernels": the tree with leaves [W, ...], "phi": one entry a layer, "fixed": the single leaves}; "phi" and
-      "fixed" are absent where they would be empty.
+      {"kernels": the tree with leaves [W, ...], "phi": one entry a layer, "frozen": the single leaves}; "phi" and
+      "frozen" are absent where they would be empty.
 
     Raises:
-      ValueError: numbers that do not go together, an unknown phi or start, trees of different forms, a pattern that
-        matches nothing.
+      ValueError: numbers that do not go together, an unknown phi or kernel_init, trees of different forms, a
+        pattern that matches nothing.
     """
     slots = list(params) if isinstance(params, list | tuple) else None
     count = candidates(objectives, kernels=kernels or (len(slots) if slots else None), phi=phi, hidden=hidden)
     slots = [params] * count if slots is None else slots
     if len(slots) != count:
         raise ValueError(f"stack got {len(slots)} trees for {count} candidates; wanted one tree a candidate.")
-    if start not in STARTS:
-        raise ValueError(f"start is {start!r}; wanted one of {', '.join(STARTS)}.")
-    if start == "base" and phi == "identity":
-        raise ValueError('start="base" needs a phi with parameters, but phi is "identity"; use start="copies" or '
-                         'phi="affine".')
-    _check_alike(slots)
-    tuned, single = zip(*(paths.split(slot, fixed) for slot in slots), strict=True)
-    stacked = {"kernels": jax.tree.map(lambda *leaves: jnp.stack(leaves), *tuned)}
+    if kernel_init not in KERNEL_INITS:
+        raise ValueError(f"kernel_init is {kernel_init!r}; wanted one of {', '.join(KERNEL_INITS)}.")
+    if kernel_init == "base" and phi == "identity":
+        raise ValueError('kernel_init="base" needs a phi with parameters, but phi is "identity"; use '
+                         'kernel_init="replicate" or phi="affine".')
+    check_alike(slots)
+    several, single = zip(*(_parts(slot, frozen, tuned) for slot in slots), strict=True)
+    stacked = {"kernels": jax.tree.map(lambda *leaves: jnp.stack(leaves), *several)}
     if phi == "affine":
         stacked["phi"] = {}
-        for path, _ in phi_map.layers(tuned[0], deep=bool(hidden)):
-            layer = phi_map.initial(objectives, count, hidden=tuple(hidden), start=start)
+        for path, _ in phi_map.layers(several[0], deep=bool(hidden)):
+            layer = phi_map.initial(objectives, count, hidden=tuple(hidden), kernel_init=kernel_init)
             stacked["phi"] = paths.with_entry(stacked["phi"], path, layer)
     if single[0]:
-        stacked["fixed"] = single[0]
+        stacked["frozen"] = single[0]
     return stacked
 
 
@@ -79,14 +82,14 @@ def tune(stacked, alpha):
         raise ValueError(f"alpha has shape {alpha.shape}; wanted a last axis of {known}, one number for every "
                          "objective.")
     return paths.merge(_tuned(stacked["kernels"], stacked.get("phi"), alpha, deep=_is_deep(stacked.get("phi"))),
-                       stacked.get("fixed"))
+                       stacked.get("frozen"))
 
 
 def candidates(objectives, *, kernels=None, phi="affine", hidden=()):
     """W, how many candidates each parameter has.
 
     Raises:
-      ValueError: an unknown phi, or fewer candidates or hidden units than it can start as the identity with.
+      ValueError: an unknown phi, or fewer candidates or hidden units than it can begin as the identity with.
     """
     if phi not in phi_map.KINDS:
         raise ValueError(f"phi is {phi!r}; wanted one of {', '.join(phi_map.KINDS)}.")
@@ -101,7 +104,16 @@ def candidates(objectives, *, kernels=None, phi="affine", hidden=()):
     return count
 
 
-def _check_alike(slots):
+def _parts(tree, frozen, tuned):
+    """(leaves of which there are several, leaves that stay single)."""
+    if not tuned:
+        return paths.split(tree, frozen)
+    single, several = paths.split(tree, tuned, field="tuned")
+    several, more = paths.split(several, frozen)
+    return several, paths.merge(single, more)
+
+
+def check_alike(slots):
     """Refuses trees whose leaves differ in name or shape from the first one's."""
     shapes = lambda tree: {jax.tree_util.keystr(path, simple=True, separator="/"): jnp.shape(leaf)
                            for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}

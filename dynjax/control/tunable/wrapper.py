@@ -5,17 +5,27 @@ from numbers import Integral
 import flax.linen as nn
 import jax
 
-from dynjax.control.alpha import alpha_array, shared_alpha
+from dynjax.control.alpha import alpha_array, objective_names, shared_alpha
+from dynjax.control.space import AlphaSpace
 from dynjax.control.tunable.per_image import per_image
 from dynjax.control.tunable.stacking import candidates, stack, tune
 
 
 class Tuned:
-    """What Tunable and the tunable layers share; expects the fields alpha, kernels, phi, hidden and fixed."""
+    """What Tunable, CIN and the tunable layers share; expects the fields alpha, kernels, phi, hidden and frozen."""
 
-    def plain(self):
-        """The plain linen module whose parameters are tuned, unbound."""
+    acts_on = "weights"
+    domain = "simplex"
+
+    @property
+    def base_network(self):
+        """The base network, whose parameters are tuned, unbound."""
         raise NotImplementedError
+
+    @property
+    def space(self):
+        """The names of alpha's numbers and the values that are trained."""
+        return AlphaSpace(self._names() or tuple(map(str, range(self._objectives()))), self.domain)
 
     def bake(self, variables, alpha):
         """Folds alpha in: `(network, plain variables)` with network.apply(plain, x) the tuned network's output.
@@ -27,37 +37,40 @@ class Tuned:
         """
         alpha = shared_alpha(alpha, self._names())
         others = {name: tree for name, tree in variables.items() if name != "params"}
-        return self.plain(), {"params": self._tune(variables["params"], alpha), **others}
+        return self.base_network, {"params": self._tune(variables["params"], alpha), **others}
 
-    def stack(self, plain_variables, start="copies"):
-        """Variables that start at a trained plain network.
+    def from_base(self, base_variables, key=None, x=None, *, kernel_init="replicate"):
+        """Variables around those of a trained base network.
 
         Args:
-          plain_variables: the plain network's, {"params": ..., other collections}.
-          start: "copies", all kernels equal it and phi is the identity: that network wherever the weights sum to one;
-            "base", all kernels equal it and phi is constant (1, 0, ...): that network at every alpha.
+          base_variables: the base network's, {"params": ..., other collections}, which all candidates begin at; or a
+            list of W of them, one a candidate (other collections are then the first's).
+          key: not needed; for the protocol.
+          x: not needed; for the protocol.
+          kernel_init: "replicate", phi begins as the identity: of one network's variables that network wherever the
+            weights sum to one; "base", phi begins as the constant (1, 0, ...): the first candidate at every alpha.
 
         Raises:
-          ValueError: unknown start, or "base" with phi="identity", which has no parameters to be constant.
+          ValueError: an unknown kernel_init, "base" with phi="identity", which has no parameters to be constant,
+            variables of another form.
         """
-        names = set(plain_variables.get("params", {}))
-        if "kernels" in names and names <= {"kernels", "phi", "fixed"}:
-            raise ValueError("stack got variables that are stacked already; wanted the plain network's. Bake them "
-                             "first, or use them as they are.")
-        if "params" not in plain_variables:
-            raise ValueError(f"stack got a tree with {', '.join(plain_variables) or 'nothing in it'}; wanted the plain "
-                             'network\'s variables, {"params": ...}.')
-        others = {name: tree for name, tree in plain_variables.items() if name != "params"}
-        params = stack(plain_variables["params"], self._objectives(), fixed=self.fixed, start=start, **self._options())
+        given = list(base_variables) if isinstance(base_variables, list | tuple) else [base_variables]
+        for variables in given:
+            params = variables.get("params", {})
+            if "kernels" in params and set(params) <= {"kernels", "phi", "frozen"}:
+                raise ValueError("from_base got variables that are stacked already; wanted the base network's. Bake "
+                                 "them first, or use them as they are.")
+            if "params" not in variables:
+                raise ValueError(f"from_base got a tree with {', '.join(variables) or 'nothing in it'}; wanted the "
+                                 'base network\'s variables, {"params": ...}.')
+        trees = [variables["params"] for variables in given]
+        others = {name: tree for name, tree in given[0].items() if name != "params"}
+        params = stack(trees if len(trees) > 1 else trees[0], self._objectives(), kernel_init=kernel_init,
+                       **self._options(), **self._patterns(trees[0]))
         return {"params": params, **others}
 
     def _names(self):
-        if self.alpha is None or isinstance(self.alpha, Integral):
-            return None
-        names = (self.alpha,) if isinstance(self.alpha, str) else tuple(self.alpha)
-        if len(set(names)) < len(names):
-            raise ValueError(f"alpha is {names}; wanted a name of its own for every objective.")
-        return names
+        return None if self.alpha is None or isinstance(self.alpha, Integral) else objective_names(self.alpha)
 
     def _objectives(self, alpha=None):
         """P, from the field alpha or else from the alpha that came."""
@@ -73,6 +86,10 @@ class Tuned:
     def _options(self):
         """The arguments of `stack` and `candidates` that are fields."""
         return dict(kernels=self.kernels, phi=self.phi, hidden=tuple(self.hidden))
+
+    def _patterns(self, params):
+        """The arguments of `stack` that say which parameters of the base network are tuned."""
+        return {"frozen": self.frozen}
 
     def _tune(self, params, alpha):
         """The plain network's parameters at alpha [P]."""
@@ -91,7 +108,7 @@ class Tuned:
         candidates(self._objectives(alpha), **self._options())   # a field of no such value is told
         # The keys as they came: at the top of a tree the network then draws what it would draw without the wrapper.
         rngs = {name: rng.as_jax_rng() for name, rng in self.scope.rngs.items()}
-        net, mutable = self.plain(), self.scope.mutable or []
+        net, mutable = self.base_network, self.scope.mutable or []
 
         def run(point, x, args, kwargs, rngs):
             plain = {"params": self._tune(params, point), **variables}
@@ -112,9 +129,9 @@ class Tuned:
         rngs = {name: self.make_rng(name) for name in self.scope.rngs}
         slots = []
         for key in jax.random.split(rngs.pop("params"), candidates(objectives, **self._options())):
-            drawn = self.plain().init({"params": key, **rngs}, x, *args, **kwargs)
+            drawn = self.base_network.init({"params": key, **rngs}, x, *args, **kwargs)
             slots.append(drawn.get("params", {}))
-        self._put({**drawn, "params": stack(slots, objectives, fixed=self.fixed, **self._options())})
+        self._put({**drawn, "params": stack(slots, objectives, **self._options(), **self._patterns(slots[0]))})
 
     def _put(self, collections):
         for collection, tree in collections.items():
@@ -128,8 +145,8 @@ class Tunable(nn.Module, Tuned):
     Every parameter of `net` becomes W candidates; each layer mixes its own with the weights phi(alpha). The network is
     used as it is: batch statistics, dropout, nested modules and further inputs work as in `net.apply`.
 
-    The tree: {"params": {"kernels": net's tree, every leaf [W, ...], "phi": one entry a layer, "fixed": net's leaves
-    that match `fixed`}, other collections as net has them}; "phi" and "fixed" are absent where they would be empty.
+    The tree: {"params": {"kernels": net's tree, every leaf [W, ...], "phi": one entry a layer, "frozen": net's leaves
+    that match `frozen`}, other collections as net has them}; "phi" and "frozen" are absent where they would be empty.
 
     With one alpha an image, arrays among the further arguments whose first axis is the batch are split with it, every
     image draws its own dropout, and changed statistics are averaged over the images.
@@ -140,16 +157,20 @@ class Tunable(nn.Module, Tuned):
       kernels: W, the number of candidates a layer; P by default.
       phi: "affine", alpha @ kernel + bias for every layer, or "identity", the weights are alpha itself.
       hidden: widths of hidden layers in phi, with ReLU.
-      fixed: patterns of parameters that stay single, such as ("**/LayerNorm_*",).
+      frozen: patterns of parameters that stay single, such as ("**/LayerNorm_*",).
+      domain: which values of alpha are trained, for `space`: "simplex", numbers that sum to one, or "box", each from 0
+        to 1.
     """
     net: nn.Module
     alpha: tuple[str, ...] | int
     kernels: int | None = None
     phi: str = "affine"
     hidden: tuple[int, ...] = ()
-    fixed: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
+    domain: str = "simplex"
 
-    def plain(self):
+    @property
+    def base_network(self):
         """The wrapped network, unbound."""
         return self.net.clone(parent=None, name=None)
 

@@ -51,7 +51,7 @@ def _style_widths(widths):
 def _dynamic_dcgan(z_size=100, out_size=3, ngf=128):
     # The original takes no arguments but gives its main network the defaults, which have these names.
     return DynamicNet(_main_net(z_size=z_size, out_size=out_size, ngf=ngf),
-                      after={"layer2": TuningBlock(start="normal")})
+                      after={"layer2": TuningBlock(kernel_init="normal")})
 
 
 @official("Discriminator")
@@ -120,4 +120,4 @@ def _check_parts(arrays):
     if tops and not any(top == "main" or top.startswith("tuning_blocks") for top in tops):
         raise ValueError(f"the source holds no tuning-blocks ({', '.join(sorted(tops)[:4])}, ...); wanted a whole "
                          "Dynamic-Net. Load a main network alone with pretrained.load(net.main, source) and put new "
-                         "blocks around it with net.attach.")
+                         "blocks around it with net.from_base.")

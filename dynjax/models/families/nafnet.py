@@ -26,7 +26,7 @@ def _tunable_nafnet(img_channels=3, width=32, middle_blk_num=12, enc_blk_nums=No
                     mode="mlp"):
     plain = _nafnet(img_channels, width, middle_blk_num, (2, 2, 4, 8) if enc_blk_nums is None else enc_blk_nums,
                     (2, 2, 2, 2) if dec_blk_nums is None else dec_blk_nums)
-    return Tunable(plain, **tuning(num_params, mode), fixed=("**/norm*",))
+    return Tunable(plain, **tuning(num_params, mode), frozen=("**/norm*",))
 
 
 @recognises

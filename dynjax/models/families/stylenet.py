@@ -16,7 +16,7 @@ def _tunable_stylenet(img_channels=3, num_scales=2, num_channels=64, num_blocks=
         raise ValueError(f"TunableStyleNet got img_channels={img_channels} and norm={norm!r}; wanted 3 channels and "
                          "instance norm.")
     plain = StyleNet(features=num_channels, scales=num_scales, blocks=tuple(num_blocks or (2, 6, 2)))
-    return Tunable(plain, **tuning(num_params, mode), fixed=("**/norm*",))
+    return Tunable(plain, **tuning(num_params, mode), frozen=("**/norm*",))
 
 
 @layouts_of(StyleNet)

@@ -40,7 +40,7 @@ def _tunable_swinir(in_chans=3, embed_dim=180, depths=(6,) * 6, num_heads=(6,) *
                     drop_path_rate=drop_path_rate, patch_norm=patch_norm, upscale=upscale, img_range=img_range,
                     upsampler=upsampler, resi_connection=resi_connection, num_feat=num_feat)
     # The tunable program rolls images of a single window too, and does not keep apart what comes together.
-    return Tunable(plain.clone(mask_small=False), **tuning(num_params, mode), fixed=("**/norm*",))
+    return Tunable(plain.clone(mask_small=False), **tuning(num_params, mode), frozen=("**/norm*",))
 
 
 @recognises

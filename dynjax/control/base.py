@@ -1,0 +1,44 @@
+"""The protocol of a control: what everything above this room may ask of a network that alpha tunes."""
+from typing import Any, Protocol, runtime_checkable
+
+import flax.linen as nn
+
+from dynjax.control.space import AlphaSpace
+
+
+@runtime_checkable
+class Control(Protocol):
+    """A linen module around a base network, called as `apply(variables, x, alpha, *args, **kwargs)`.
+
+    Every control is also a linen module, with `init` and `apply`. Nothing above this room asks which one it has.
+
+    Attributes:
+      acts_on: "weights" where other alphas mean other kernels, "activations" where they only scale what is computed
+        anyway. Many points of alpha are run side by side accordingly.
+    """
+    acts_on: str
+
+    @property
+    def space(self) -> AlphaSpace:
+        """The names of alpha's numbers and the values that are trained."""
+        ...
+
+    @property
+    def base_network(self) -> nn.Module:
+        """The base network, which knows no alpha, unbound."""
+        ...
+
+    def from_base(self, base_variables: Any, key: Any = None, x: Any = None, *, kernel_init: str = "replicate") -> Any:
+        """Variables around those of a trained base network."""
+        ...
+
+    def bake(self, variables: Any, alpha: Any) -> tuple[nn.Module, Any]:
+        """A network without alpha and its variables, which computes what this one does at `alpha`."""
+        ...
+
+
+def base_network(model):
+    """The network that knows no alpha: inside a control, inside what `bake` gave, or the model itself."""
+    while hasattr(model, "base_network"):
+        model = model.base_network
+    return model

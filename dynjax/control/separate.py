@@ -1,0 +1,122 @@
+"""What DNI and image blending share: one separately trained network a name, all of one architecture."""
+from collections.abc import Mapping
+from numbers import Integral
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from dynjax.control.alpha import alpha_array, objective_names
+from dynjax.control.space import AlphaSpace
+from dynjax.control.tunable.per_image import per_image
+from dynjax.control.tunable.stacking import check_alike
+
+KERNEL_INITS = ("replicate",)
+
+
+class SeparateNetworks(nn.Module):
+    """W trained networks of one architecture; the tree is {collection: {name: that network's}} for all collections.
+
+    Attributes:
+      net: any linen module, called as net(x, *args, **kwargs).
+      alpha: the names of the W networks, or W; then they are named "0", "1", ...
+    """
+    net: nn.Module
+    alpha: tuple[str, ...] | int
+
+    acts_on = "weights"
+
+    @property
+    def names(self):
+        """The names of the networks, in the order of alpha's numbers."""
+        if isinstance(self.alpha, Integral):
+            return tuple(map(str, range(self.alpha)))
+        return objective_names(self.alpha)
+
+    @property
+    def space(self):
+        """Mixtures whose weights sum to one; what is between and beyond the networks was never trained."""
+        return AlphaSpace(self.names, "simplex")
+
+    @property
+    def base_network(self):
+        """The network of which there are several, unbound."""
+        return self.net.clone(parent=None, name=None)
+
+    def from_base(self, base_variables, key=None, x=None, *, kernel_init="replicate"):
+        """Puts trained networks side by side.
+
+        Args:
+          base_variables: a list of W networks' variables, {"params": ..., other collections}, in the order of the
+            names; a dict of them by name; or those of one network, which all begin at.
+          key: not needed; for the protocol.
+          x: not needed; for the protocol.
+          kernel_init: "replicate", the only one: networks are taken as they are.
+
+        Returns:
+          {collection: {name: tree}}.
+
+        Raises:
+          ValueError: another number of networks, unknown names, or networks of different forms.
+        """
+        if kernel_init not in KERNEL_INITS:
+            raise ValueError(f"kernel_init is {kernel_init!r}; wanted one of {', '.join(KERNEL_INITS)}.")
+        if isinstance(base_variables, Mapping) and "params" in base_variables:
+            base_variables = [base_variables] * len(self.names)
+        elif isinstance(base_variables, Mapping):
+            if set(base_variables) != set(self.names):
+                raise ValueError(f"from_base got networks named {', '.join(base_variables)}; wanted "
+                                 f"{', '.join(self.names)}.")
+            base_variables = [base_variables[name] for name in self.names]
+        if len(base_variables) != len(self.names):
+            raise ValueError(f"from_base got {len(base_variables)} networks; wanted one each for "
+                             f"{', '.join(self.names)}.")
+        check_alike(base_variables)
+        return {collection: {name: variables[collection]
+                             for name, variables in zip(self.names, base_variables, strict=True)}
+                for collection in base_variables[0]}
+
+    @nn.compact
+    def __call__(self, x, alpha, *args, **kwargs):
+        """x [B, ...] and alpha, (W,), (B, W) or a dict by name; the rest goes to the networks."""
+        images = jax.tree.leaves(x)
+        alpha = alpha_array(alpha, self.names, batch=images[0].shape[0] if images else None)
+        if self.is_initializing() and not self.has_variable("params", self.names[0]):
+            rngs = {name: self.make_rng(name) for name in self.scope.rngs}
+            self._put(self.from_base(self.base_network.init(rngs, x, *args, **kwargs)))
+        rngs = {name: rng.as_jax_rng() for name, rng in self.scope.rngs.items()}
+        mutable = self.scope.mutable or []
+        networks = {name: {} for name in self.names}
+        for collection, trees in self.variables.items():
+            for name in self.names:
+                if name in trees:
+                    networks[name][collection] = trees[name]
+        missing = [name for name in self.names if "params" not in networks[name]]
+        if missing:
+            raise ValueError(f"{type(self).__name__} got parameters without {', '.join(missing)}; make them with init, "
+                             "or with from_base from trained networks'.")
+        run = lambda weights, x, args, kwargs, rngs: self._at(networks, weights, x, args, kwargs, rngs, mutable)
+        if alpha.ndim == 1 or alpha.shape[0] == 1:
+            outputs, updates = run(alpha.reshape(-1), x, args, kwargs, rngs)
+        else:
+            outputs, updates = per_image(run, alpha, x, args, kwargs, rngs)
+        if not self.is_initializing():
+            self._put({name: tree for name, tree in updates.items() if name != "params"})
+        return outputs
+
+    def _at(self, networks, weights, x, args, kwargs, rngs, mutable):
+        """(outputs, changed collections) with one set of weights [W]."""
+        raise NotImplementedError
+
+    def _put(self, collections):
+        for collection, tree in collections.items():
+            for name, value in tree.items():
+                self.put_variable(collection, name, value)
+
+
+def moved_where_alone(weights, index, changed, before):
+    """A network's changed collection where its weight is 1, the one that there was elsewhere.
+
+    Statistics follow the network that is being trained; at a mixture there is none whose they are.
+    """
+    return jax.tree.map(lambda new, old: jnp.where(weights[index] == 1, new, old), changed, before)
