@@ -1,7 +1,10 @@
 """Checkpoints notice every kind of damage and fall back to the one before."""
 import logging
+import os
 import shutil
+import tempfile
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -169,3 +172,81 @@ def test_of_a_link_only_the_link_is_removed(checkpoints, tmp_path):
     (checkpoints.folder / "5.saving").symlink_to(tmp_path / "elsewhere")
     checkpoints.restore(state_at)
     assert (tmp_path / "elsewhere").exists() and not (checkpoints.folder / "5.saving").is_symlink()
+
+
+# Each has a meaning in a pattern, a shell, an address, an escape or a terminal.
+NAMES = ["run[x4]", "[", "]", "*", "a*b", "?", "{a,b}", "back\\slash", "new\nline", "tab\t", "quote'\"", "räume 雪",
+         "~", "~you", "50%", "%41", "#1", "a b", " ", "$HOME", "`id`", "-flag", "file:", "s3:", "a;b&c|d", "!", "<>"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_may_have_any_name(name, tmp_path):
+    for folder in (tmp_path / name / "checkpoints", tmp_path / name / name):
+        Checkpoints(folder).save(1, state_at(1))
+        assert (folder / "1" / "manifest.ocdbt").exists() and {path.name for path in folder.iterdir()} == {"1"}
+        step, state = Checkpoints(folder).restore(state_at)
+        assert step == 1
+        np.testing.assert_array_equal(state.params["conv"]["kernel"], np.full((3, 4), 1, np.float32))
+
+
+def test_it_is_the_same_checkpoint_after_the_folder_got_another_name(tmp_path):
+    Checkpoints(tmp_path / "run[x4]").save(1, state_at(1))
+    (tmp_path / "run[x4]").rename(tmp_path / "plain")
+    assert Checkpoints(tmp_path / "plain").restore(state_at)[0] == 1
+    Checkpoints(tmp_path / "plain").save(2, state_at(2))
+    (tmp_path / "plain").rename(tmp_path / "run?")
+    assert Checkpoints(tmp_path / "run?").restore(state_at)[0] == 2
+
+
+def test_where_folders_cannot_be_had_by_number_a_link_leads_there(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "O_PATH")   # as on macOS
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    for folder in (tmp_path / "run[x4]", tmp_path / "a*b" / "new\nline"):
+        Checkpoints(folder).save(1, state_at(1))
+        assert Checkpoints(folder).restore(state_at)[0] == 1
+    assert not any((tmp_path / "temporary").iterdir())
+
+
+def test_a_name_that_cannot_be_got_around_is_refused_at_the_start(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "O_PATH")
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda **_: (_ for _ in ()).throw(PermissionError("read-only")))
+    with pytest.raises(ValueError, match=r"run\[x4\] has a character in its name .*; give a folder with letters"):
+        Checkpoints(tmp_path / "run[x4]").check_room(state_at(1), {})
+    Checkpoints(tmp_path / "run").check_room(state_at(1), {})
+
+
+@pytest.mark.parametrize("lost", ["manifest.ocdbt", "d"])
+def test_what_cannot_be_read_back_never_gets_a_checkpoint_s_name(checkpoints, monkeypatch, lost):
+    """Whatever the reason, such as a library that writes elsewhere without a word."""
+    import orbax.checkpoint as ocp
+
+    original = ocp.Checkpointer.save
+
+    def save(self, folder, *arguments, **options):
+        original(self, folder, *arguments, **options)
+        path = folder / lost
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    monkeypatch.setattr(ocp.Checkpointer, "save", save)
+    with pytest.raises(ValueError, match=r"the checkpoint of step 4 cannot be written"):
+        checkpoints.save(4, state_at(4))
+    assert {path.name for path in checkpoints.folder.iterdir()} == {"2", "3"}
+
+
+def test_numbers_that_come_back_changed_never_get_a_checkpoint_s_name(checkpoints, monkeypatch):
+    import orbax.checkpoint as ocp
+
+    original = ocp.Checkpointer.save
+    monkeypatch.setattr(ocp.Checkpointer, "save", lambda self, folder, tree, **options: original(
+        self, folder, jax.tree.map(lambda leaf: leaf + 1, tree), **options))
+    with pytest.raises(ValueError, match=r"step 4 cannot be written .*cannot be read back as it was"):
+        checkpoints.save(4, state_at(4))
+
+
+def test_nan_and_half_precision_are_read_back_as_they_were(tmp_path):
+    state = {"nan": np.array([np.nan, -0.0]), "half": jnp.ones(3, jnp.bfloat16),
+             "flag": np.array(True)}
+    Checkpoints(tmp_path).save(1, state)
+    back = Checkpoints(tmp_path).restore(lambda step: state)[1]
+    assert np.isnan(back["nan"][0]) and np.signbit(back["nan"][1]) and back["half"].dtype == jnp.bfloat16

@@ -1,4 +1,6 @@
 """The log of a run that goes on: earlier rows are kept, unfinished ones dropped, damage is never the end of the run."""
+from pathlib import Path
+
 import pytest
 
 from dynjax.training.logs import Log
@@ -55,3 +57,15 @@ def test_a_log_deleted_while_training_begins_with_its_columns_again(tmp_path):
     log.write(1)
     log.close()
     assert (tmp_path / "log.csv").read_text().splitlines() == ["step,loss", "1,0.5"]
+
+
+@pytest.mark.parametrize("name", ["gs:", "s3:", "run[x4]", "a*b"])
+def test_a_folder_may_have_any_name(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir()
+    log = Log(Path(name), ["loss"], step=0)
+    log.add({"loss": 0.5})
+    log.write(1)
+    log.close()
+    assert (tmp_path / name / "log.csv").read_text() == "step,loss\n1,0.5\n"
+    assert [path.stat().st_size > 0 for path in (tmp_path / name / "events").iterdir()] == [True]

@@ -16,7 +16,7 @@ from programs import ROOT, ends
 
 import dynjax
 from configs.sr_tunable import get_config
-from dynjax.training import build, train
+from dynjax.training import build, measure_run, train
 from dynjax.training import workdir as workdirs
 from dynjax.training.logs import Log
 from dynjax.training.workdir import default_workdir
@@ -120,6 +120,25 @@ def test_a_stopped_run_goes_on_bit_for_bit(config, finished, tmp_path, monkeypat
         np.testing.assert_array_equal(ours, uninterrupted)
     steps = [int(row["step"]) for row in rows_of(tmp_path / "stopped")]
     assert steps == sorted(set(steps)) and steps[-1] == 4
+
+
+@pytest.mark.parametrize("name", ["run [x4]", "a*b/c?d", "back\\slash", "~nobody-has-this-name/new\nline"])
+def test_a_folder_of_any_name_is_gone_on_with_and_measured(config, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    assert train(config, name) == 0
+    config.steps = 6
+    assert train(config, name) == 0
+    assert [row["step"] for row in rows_of(tmp_path / name)] == list("123456")
+    assert len(list((tmp_path / name / "events").iterdir())) == 2
+    measure_run(config, workdir=name, kernels=True)
+    assert (tmp_path / name / "evaluation").is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == [Path(name).parts[0]]
+
+
+def test_a_home_folder_that_is_not_known_is_told(config, monkeypatch):
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)   # without HOME and without an entry for the user
+    with pytest.raises(ValueError, match=r"'~/run' begins with ~ for your home folder, which this system does not"):
+        train(config, "~/run")
 
 
 def test_a_finished_run_says_so(config, finished, capsys):

@@ -71,3 +71,14 @@ def test_a_folder_in_place_of_a_file_is_found_at_the_start(workdir, name):
 
 def test_the_recorded_config_is_the_whole_one(workdir):
     assert json.loads((workdir / "config.json").read_text()) == {"seed": 0, "steps": 10}
+
+
+def test_a_path_below_which_no_checkpoint_could_be_named_is_refused(tmp_path):
+    # Linux: 4096 bytes a path, 255 a name; a folder of 4000 can be made, a file of a checkpoint in it cannot.
+    deep = tmp_path / "/".join(["n" * 249] * 16)[:4000 - len(str(tmp_path)) - 1]
+    with pytest.raises(ValueError, match=r"the workdir's path is 4000 bytes long; wanted at most 3840"), \
+            workdirs.taken(deep):
+        pass
+    with pytest.raises(ValueError, match=r"cannot be written \(File name too long\)"), \
+            workdirs.taken(tmp_path / ("n" * 256)):
+        pass

@@ -13,7 +13,7 @@ from dynjax.evaluation.attributes import (
     within_range,
 )
 from dynjax.evaluation.columns import ALPHA
-from dynjax.evaluation.drawing import save_figure
+from dynjax.evaluation.drawing import draws, save_figure
 from dynjax.evaluation.objective_plane import TRAINED, curve_order
 from dynjax.evaluation.sheet import alpha_rows
 from dynjax.evaluation.tables import aligned, correlation_text, tidy, write_csv
@@ -91,6 +91,7 @@ def attribute_table(found, *, trained=TRAINED):
     return "\n\n".join([_conventions(found, trained), aligned(cells, left=0), explained, aligned(rows)]) + "\n"
 
 
+@draws
 def plot_attributes(found, path, *, trained=TRAINED):
     """Draws every measure against alpha: the mean, and the band between the 10 % and 90 % quantile of the inputs.
 

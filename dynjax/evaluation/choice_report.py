@@ -4,7 +4,7 @@ import numpy as np
 
 from dynjax.evaluation.choice import choose_alpha, metric_curves
 from dynjax.evaluation.columns import TITLES, in_words, value_text
-from dynjax.evaluation.drawing import save_figure
+from dynjax.evaluation.drawing import draws, save_figure
 from dynjax.evaluation.fronts import monotonicity
 from dynjax.evaluation.tables import aligned, correlation_text, write_csv
 
@@ -81,6 +81,7 @@ def choice_text(curves, choices):
     return "\n\n".join(parts) + "\n"
 
 
+@draws
 def plot_choice(curves, choices, path):
     """A panel for every metric along alpha (mean, and the middle half of the pictures), one for the best alphas."""
     from matplotlib.figure import Figure

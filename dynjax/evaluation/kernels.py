@@ -7,7 +7,7 @@ import numpy as np
 from flax import traverse_util
 
 from dynjax.evaluation.columns import alpha_names
-from dynjax.evaluation.drawing import save_figure
+from dynjax.evaluation.drawing import draws, save_figure
 from dynjax.evaluation.tables import write_csv
 
 MOST_COMPONENTS = 50        # of the principal components that t-SNE sees
@@ -116,6 +116,7 @@ def report_kernels(tunable, variables, alphas, out):
     return kernels
 
 
+@draws
 def _draw_plane(placed, kernels, path):
     from matplotlib import colormaps
     from matplotlib.figure import Figure
@@ -133,6 +134,7 @@ def _draw_plane(placed, kernels, path):
     save_figure(figure, path)
 
 
+@draws
 def _draw_components(kernels, path):
     """Of the layers that see or make colours: the score along alpha, and the direction as small pictures."""
     from matplotlib.figure import Figure

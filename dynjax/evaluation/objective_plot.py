@@ -3,13 +3,14 @@
 import numpy as np
 
 from dynjax.evaluation.columns import in_words, sum_to_one
-from dynjax.evaluation.drawing import save_figure
+from dynjax.evaluation.drawing import draws, save_figure
 from dynjax.evaluation.plot import MOST_LABELS, spread
 
 CROSSES = ("tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive", "tab:cyan")
 DASHES = ("tab:green", "tab:gray", "tab:olive", "tab:cyan")
 
 
+@draws
 def plot_objectives(plane, path, *, alpha_names=()):
     """Draws the alpha curve with its alphas, the grid as light dots, fixed networks as crosses, blends dashed.
 

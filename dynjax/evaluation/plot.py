@@ -2,7 +2,7 @@
 import math
 
 from dynjax.evaluation.columns import METHOD, TITLES, alpha_of, sum_to_one
-from dynjax.evaluation.drawing import save_figure
+from dynjax.evaluation.drawing import draws, save_figure
 
 NETWORKS = ("lpips_alex", "lpips_vgg")
 MOST_LABELS = 7
@@ -14,6 +14,7 @@ def plottable(means):
     return [metric for metric in NETWORKS if {metric, "psnr_rgb"} <= means[0].keys()]
 
 
+@draws
 def plot_tradeoff(means, path):
     """Draws PSNR on RGB against LPIPS, a panel for each LPIPS network that was measured.
 

@@ -2,6 +2,7 @@
 import numpy as np
 
 from dynjax.evaluation.columns import TITLES, alpha_of, metrics_of, point_text, value_text
+from dynjax.evaluation.drawing import draws
 from dynjax.files import write_png
 from dynjax.metrics.preparation import to_levels
 
@@ -78,6 +79,7 @@ def middle(image, crop, multiple=1):
     return image[top:top + crop, left:left + crop]
 
 
+@draws
 def _draw(rows, path):
     """Rows of (uint8 picture, lines of text) cells onto one sheet, columns aligned."""
     from matplotlib import font_manager

@@ -9,12 +9,11 @@ import re
 import shutil
 from pathlib import Path
 
-import flax.serialization
 import jax
-import numpy as np
 
 from dynjax.files import DAMAGED, set_aside, to_disk, write_atomically
 from dynjax.files.messages import first_line
+from dynjax.training.state_storage import plainly_named, read_state, write_state
 
 _LOG = logging.getLogger(__name__)
 # In a checkpoint, and what is appended to its name while it is not one yet, or no longer.
@@ -26,8 +25,8 @@ class Checkpoints:
     """The checkpoints of a run, a folder each, named by its step; orbax restores flipped bytes without a word, this
     does not.
 
-    A folder gets its name only when it is complete and on the disk, so that no sudden end leaves half a checkpoint
-    under that name: one that disagrees with its checksums was damaged later.
+    A folder gets its name only when it has been read back and is on the disk, so that no sudden end leaves half a
+    checkpoint under that name: one that disagrees with its checksums was damaged later.
     """
 
     def __init__(self, folder, *, keep=3):
@@ -50,8 +49,7 @@ class Checkpoints:
         unfinished = self.folder / f"{step}{UNFINISHED}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with _quiet():
-                _checkpointer().save(unfinished.absolute(), _as_dict(state), force=True)
+            write_state(unfinished, state)
             manifest = {"step": step, "files": _checksums(unfinished)}
             write_atomically(unfinished / CHECKSUMS, _manifest_bytes(manifest))
             for path in (*unfinished.rglob("*"), unfinished):
@@ -72,9 +70,11 @@ class Checkpoints:
         """Refuses a disk without room for the checkpoints to come, and the model of `variables` beside them.
 
         Raises:
-          ValueError: it has less free than they take.
+          ValueError: it has less free than they take, or the folder has a name under which none can be stored.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        with plainly_named(self.folder):   # refused now rather than at the first checkpoint
+            pass
         size = lambda tree: sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
         # The oldest goes only when the newest is there.
         to_come = max(1, self.keep + 1 - len(self.steps()))
@@ -112,13 +112,11 @@ class Checkpoints:
                          set_aside(self._path(newer)), step)
         target = target_at(step)
         try:
-            with _quiet():
-                tree = _checkpointer().restore(self._path(step).absolute(), _as_dict(target))
+            return step, read_state(self._path(step), target)
         except Exception as error:
             raise ValueError(f"the checkpoint {self._path(step)} is whole, but not of this run's state: "
                              f"{_reason(error)}. Give the config and the version it was made with, or another "
                              "--workdir.") from error
-        return step, flax.serialization.from_state_dict(target, tree)
 
     def _tidy(self):
         for name in self._remove_left():
@@ -181,32 +179,6 @@ class Checkpoints:
 
     def _path(self, step):
         return self.folder / str(step)
-
-
-def _checkpointer():
-    """Of this process alone, though others may train beside it: only the first one of a run writes."""
-    import orbax.checkpoint as ocp
-
-    me = jax.process_index()
-    alone = ocp.options.MultiprocessingOptions(
-        primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"process{me}")
-    return ocp.Checkpointer(ocp.StandardCheckpointHandler(multiprocessing_options=alone), multiprocessing_options=alone)
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Without orbax's own report of an error, a page for each of its threads: the error itself is raised and told."""
-    logger = logging.getLogger("absl")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
-
-
-def _as_dict(state):
-    """Nested dicts of arrays: orbax takes no numpy scalars and gives named tuples back as lists."""
-    return jax.tree.map(np.asarray, flax.serialization.to_state_dict(state))
 
 
 def _manifest_bytes(manifest):

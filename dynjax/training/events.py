@@ -16,7 +16,8 @@ class Events:
         from tensorboardX.proto.event_pb2 import SessionLog
 
         Path(folder).mkdir(parents=True, exist_ok=True)
-        self._writer = EventsWriter(str(Path(folder) / "events"), f".{os.getpid()}")
+        # The whole path: of a relative one it would take "gs:" or "s3:" at the beginning for an address.
+        self._writer = EventsWriter(str(Path(folder).absolute() / "events"), f".{os.getpid()}")
         self._write(step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def add(self, step, scalars):

@@ -1,7 +1,6 @@
 """Ordinary networks that a tuned one is compared with, as they are named on a command line."""
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
 
 import flax.linen as nn
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from dynjax import models
 from dynjax.control import DynamicNet, Tunable
 from dynjax.objectives import points_of
+from dynjax.training.workdir import given_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,8 @@ def fixed_model(text):
       ValueError: there is no such file, or it holds no ordinary network.
     """
     name, _, place = text.rpartition("=")
-    path = Path(place) / "model.safetensors" if place and Path(place).is_dir() else Path(place)
+    path = given_path(place)
+    path = path / "model.safetensors" if place and path.is_dir() else path
     if not path.is_file():
         raise ValueError(f"--fixed names {text!r}, but there is no file {place and str(path)!r}; "
                          "wanted PATH or NAME=PATH of a model file, such as train.py leaves with the preset fixed.")

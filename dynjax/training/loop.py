@@ -3,7 +3,6 @@ import contextlib
 import errno
 import math
 import sys
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -36,7 +35,7 @@ def train(config, workdir=None):
     Raises:
       ValueError: something the user can put right, in one sentence.
     """
-    workdir = Path(workdir or workdirs.default_workdir(config)).expanduser()
+    workdir = workdirs.given_path(workdir or workdirs.default_workdir(config))
     experiment = build(config)
     sources = [experiment.training_source(index) for index in range(len(experiment.phases))]
     for settings in experiment.settings:

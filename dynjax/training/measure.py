@@ -1,7 +1,6 @@
 """Measuring a trained run: from a config and flags to the tables and pictures of dynjax.evaluation."""
 import re
 import time
-from pathlib import Path
 
 from dynjax import evaluation, models
 from dynjax.control import DynamicNet, Tunable
@@ -11,7 +10,7 @@ from dynjax.training.build import build
 from dynjax.training.fixed_models import fixed_models
 from dynjax.training.measure_attributes import measure_attributes_of
 from dynjax.training.measure_objectives import measure_objectives_of, points_of_curve
-from dynjax.training.workdir import default_workdir
+from dynjax.training.workdir import default_workdir, given_path
 
 # What may be said beside each kind of evaluation.
 FLAGS = {"kernels": (), "appearance": ("data",), "attributes": ("data",), "objectives": ("data", "grid", "fixed"),
@@ -39,8 +38,8 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     Raises:
       ValueError: the model file is missing or has no alpha, no pictures, and what else a user can put right.
     """
-    workdir, begun = Path(workdir or default_workdir(config)).expanduser(), time.time_ns()
-    path = Path(model or workdir / "model.safetensors").expanduser()
+    workdir, begun = given_path(workdir or default_workdir(config)), time.time_ns()
+    path = given_path(model or workdir / "model.safetensors")
     if not path.exists():
         raise ValueError(f"there is no model {path}; train one with train.py and the same --config, or name one with "
                          "--model.")
@@ -63,7 +62,7 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     _check_flags(kind, net, {"grid": grid, "fixed": fixed or None, "niqe": niqe, "metrics": metrics or None,
                              "data": data or None})
     count = config.evaluation.alphas if alphas is None else alphas
-    out, sets = Path(out or workdir / "evaluation").expanduser(), _sets(data)
+    out, sets = given_path(out or workdir / "evaluation"), _sets(data)
     if len(sets) > 1 and kind != "targets":
         raise ValueError(f"--data names {len(sets)} sets; wanted one, for only results beside a target are compared "
                          "over several. Evaluate each on its own, with --out.")

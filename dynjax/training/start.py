@@ -1,6 +1,5 @@
 """Where a run begins: its own checkpoint, else the weights named by init_from, else random ones."""
 import json
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from dynjax import models
 from dynjax.control import DynamicNet, Tunable
 from dynjax.models.plain import plain_network
+from dynjax.training.workdir import given_path
 
 
 def zero_variables(experiment):
@@ -27,7 +27,7 @@ def initial_variables(experiment):
     config, model = experiment.config, experiment.model
     if not config.init_from:
         return experiment.fresh_variables()
-    path = Path(config.init_from).expanduser()
+    path = given_path(config.init_from)
     if not path.is_file():
         raise ValueError(f"init_from names {path}, which {'is a folder' if path.is_dir() else 'does not exist'}; give "
                          "the path of a model file or of an official checkpoint (.pth, .npz, .safetensors, .ckpt).")

@@ -1,6 +1,7 @@
 """The folder of a run: the config recorded in it, and what may differ when the run goes on."""
 import contextlib
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -13,10 +14,26 @@ from dynjax.training.checkpoints import Checkpoints
 # What may change between two starts of one run: how long it is, and what it writes down.
 FREE = ("steps", "checkpoint_every", "preview_every", "log_every", "evaluation", "data.cache", "data.threads")
 
+# Bytes of the longest name below a workdir, a file of a checkpoint that is being saved, and some more.
+DEEPEST = 256
+
 
 def default_workdir(config):
     """runs/NAME for the default preset, runs/NAME-PRESET for others."""
     return Path("runs") / (config.name if config.preset == "default" else f"{config.name}-{config.preset}")
+
+
+def given_path(text):
+    """A path as a user gives it: ~ and ~NAME stand for home folders; without an owner, ~NAME is a name like others.
+
+    Raises:
+      ValueError: the own home folder is not known.
+    """
+    path = Path(os.path.expanduser(text))
+    if path.parts[:1] == ("~",):
+        raise ValueError(f"{str(text)!r} begins with ~ for your home folder, which this system does not know; give the "
+                         "whole path, or set HOME.")
+    return path
 
 
 @contextlib.contextmanager
@@ -31,6 +48,11 @@ def taken(workdir):
     except UnicodeEncodeError:
         raise ValueError(f"the workdir {str(workdir)!a} has a name that is no UTF-8, in which checkpoints cannot "
                          "be kept; give another with --workdir.") from None
+    length = len(os.fsencode(Path(workdir).absolute()))
+    longest = os.pathconf("/", "PC_PATH_MAX") - DEEPEST if hasattr(os, "pathconf") else length
+    if length > longest:
+        raise ValueError(f"the workdir's path is {length} bytes long; wanted at most {longest}, so that the files in "
+                         "it can be named too. Give another with --workdir.")
     lock = FileLock(Path(workdir) / ".lock")
     try:
         Path(workdir).mkdir(parents=True, exist_ok=True)
