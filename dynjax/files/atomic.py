@@ -23,6 +23,28 @@ def write_atomically(path, data):
     to_disk(path.parent)
 
 
+def check_place(path, writer):
+    """Refuses a path where no file can be written, before the work of making its content is done.
+
+    Args:
+      path: where a file is to be written; missing folders may be missing.
+      writer: the public function that was called, for errors.
+
+    Raises:
+      ValueError: a folder, or something in the path that is no folder or in which nothing may be made.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{writer} got the folder {path}; wanted the path of a file: add a name with an ending, such "
+                         "as .png")
+    parent = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not parent.is_dir():
+        raise ValueError(f"{writer} cannot write {path}: {parent} is a file, not a folder; choose another place")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise ValueError(f"{writer} cannot write {path}: nothing may be made in the folder {parent}; change its "
+                         "permissions or choose another place")
+
+
 def to_disk(path):
     """Waits until a file's content, or the names in a folder, would survive a power cut."""
     try:
