@@ -10,7 +10,7 @@ narrow U-Net of six levels), paper (CelebA, 128 pixels, a hole of 64, the publis
 held out; give --config.data.source=celeba:FOLDER --config.evaluation.source=celeba:FOLDER), smoke (seconds).
 
 For pictures of 256 pixels add to paper: --config.task.size=256 --config.task.hole=128 --config.network.levels=8
---config.dynamic.after="('down4', 'down8', 'join5')" --config.data.patch_size=256 and pictures of that size.
+--config.control.after="('down4', 'down8', 'join5')" --config.data.patch_size=256 and pictures of that size.
 """
 from ml_collections import ConfigDict
 
@@ -23,7 +23,7 @@ def get_config(preset="default"):
         network=dict(name="UNet", features=16, levels=6, dropout=0.0),
         # Before the fifth down-sampling (its skip carries what is moved), at the bottleneck, before the fourth
         # up-sampling from the end: dynjax.networks.tuning_points(levels). The bottleneck is 1 x 1: padding by zeros.
-        dynamic=dict(before=(), after=("down4", "down6", "join3"),
+        control=dict(name="DynamicNet", before=(), after=("down4", "down6", "join3"),
                      block=dict(name="TuningBlock", layers=3, padding="zeros", kernel_init="normal", zero_last=False)),
         # Everything a phase says goes over what stands outside: its steps, losses, critic, optimiser.
         phases=dict(
@@ -52,7 +52,7 @@ def get_config(preset="default"):
     if preset == "paper":
         config.update(dict(
             task=dict(size=128, hole=64), network=dict(features=64, levels=7, dropout=0.5),
-            dynamic=dict(after=("down4", "down7", "join4")), critic=dict(features=64),
+            control=dict(after=("down4", "down7", "join4")), critic=dict(features=64),
             data=dict(source="celeba:CelebA", split="all[1000:]", patch_size=128, crop=128, size=0),
             evaluation=dict(source="celeba:CelebA", split="all[:1000]", crop=128, size=0, alphas=21),
             phases=dict(main=dict(steps=63_000, optimizer=dict(learning_rate=2e-4)),
@@ -61,7 +61,7 @@ def get_config(preset="default"):
     elif preset == "smoke":
         config.update(dict(
             task=dict(size=32, hole=16, rim=4), network=dict(features=4, levels=5), critic=dict(features=4),
-            dynamic=dict(after=("down4", "down5", "join2")), batch_size=4, data=dict(patch_size=32, size=32),
+            control=dict(after=("down4", "down5", "join2")), batch_size=4, data=dict(patch_size=32, size=32),
             evaluation=dict(split="test[:2]", size=32, alphas=3),
             phases=dict(main=dict(steps=2), blocks=dict(steps=2)), checkpoint_every=2, preview_every=4, log_every=1))
     elif preset != "default":

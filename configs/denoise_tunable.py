@@ -18,7 +18,7 @@ def get_config(preset="default"):
         task=dict(name="denoise", sigma_255=(5.0, 30.0), levels_255=(5.0, 10.0, 15.0, 20.0, 25.0), preserve="scaled",
                   delta=0.9, clip=False, noise_seed=0),
         network=dict(name="EDSR", features=32, blocks=8, scale=1),
-        tunable=dict(kernels=config_dict.placeholder(int), phi="affine", hidden=(), frozen=(), wrap=True),
+        control=dict(name="Tunable", kernels=config_dict.placeholder(int), phi="affine", hidden=(), frozen=()),
         # One alpha for every group of images of a batch; stretched, so that both ends are often hit.
         alpha=dict(names=("fidelity", "noise"), sampler="simplex", stretch=0.1, group_size=4),
         objectives=dict(fidelity=dict(weight=1.0, terms=dict(l1=1.0)),
@@ -34,7 +34,7 @@ def get_config(preset="default"):
         init_from="", kernel_init="replicate",
     ))
     if preset == "fixed":
-        config.tunable.wrap, config.alpha.sampler = False, "[[1.0, 0.0]]"
+        config.control.name, config.alpha.sampler = "", "[[1.0, 0.0]]"
     elif preset == "paper":
         config.update(dict(
             network=dict(features=64, blocks=16), steps=500_000, batch_size=16, average_decay=0.999,

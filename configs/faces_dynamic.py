@@ -18,7 +18,7 @@ def get_config(preset="default"):
         name="faces_dynamic", preset=preset, seed=0,
         task=dict(name="faces", latent=100),
         network=dict(name="DCGANGenerator", features=32, size=64, latent=100),
-        dynamic=dict(before=(), after=("layer2",),
+        control=dict(name="DynamicNet", before=(), after=("layer2",),
                      block=dict(name="TuningBlock", layers=3, padding="reflect", kernel_init="normal",
                                 zero_last=False)),
         # Everything a phase says goes over what stands outside: `attribute` is an attribute of the pictures, `sign` 1

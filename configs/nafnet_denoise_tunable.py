@@ -22,7 +22,7 @@ def get_config(preset="default"):
     config.name, config.preset = "nafnet_denoise_tunable", preset
     config.network = ConfigDict(dict(
         name="NAFNet", features=16, encoder_blocks=(1, 1, 2), middle_blocks=2, decoder_blocks=(1, 1, 1)))
-    config.tunable.frozen = ("**/norm*",)
+    config.control.frozen = ("**/norm*",)
     if preset in ("sidd", "paper"):
         config.task = ConfigDict(dict(name="denoise_pairs", preserve="scaled", delta=0.9))
         config.data.source, config.evaluation.source = "sidd:SIDD_Medium_Srgb", "sidd:SIDD_validation"

@@ -16,7 +16,7 @@ def get_config(preset="default"):
         name="sr_tunable", preset=preset, seed=0,
         task=dict(name="super_resolution", scale=4),
         network=dict(name="EDSR", features=32, blocks=12, scale=4, upsampler="direct"),
-        tunable=dict(kernels=config_dict.placeholder(int), phi="affine", hidden=(), frozen=()),
+        control=dict(name="Tunable", kernels=config_dict.placeholder(int), phi="affine", hidden=(), frozen=()),
         # One alpha for every group of images of a batch; stretched, so that both ends are often hit.
         alpha=dict(names=("fidelity", "perceptual"), sampler="simplex", stretch=0.35, group_size=2),
         objectives=dict(
@@ -45,7 +45,7 @@ def get_config(preset="default"):
             l1=1e-2, perceptual=dict(scale=1.0, net="vgg16", layers=("conv5_3",)), adversarial=5e-3)))
     elif preset == "plain":
         # One objective and the identity as phi: an ordinary network.
-        config.alpha.names, config.tunable.phi = ("fidelity",), "identity"
+        config.alpha.names, config.control.phi = ("fidelity",), "identity"
         del config.objectives["perceptual"]
     elif preset == "adversarial":
         config.update(dict(

@@ -23,7 +23,7 @@ def get_config(preset="default"):
         name="style_level_dynamic", preset=preset, seed=0,
         task=dict(name="style"),
         network=dict(name="JohnsonNet", widths=(16, 32, 64, 32, 16), blocks=5),
-        dynamic=dict(before=("res3", "deconv1", "deconv3"), after=(),
+        control=dict(name="DynamicNet", before=("res3", "deconv1", "deconv3"), after=(),
                      block=dict(name="TuningBlock", layers=3, padding="reflect", zero_last=False)),
         # Everything a phase says goes over what stands outside: its steps, losses, pictures, optimiser.
         phases=dict(
@@ -62,7 +62,7 @@ def get_config(preset="default"):
             checkpoint_every=5_000, preview_every=1_000, log_every=100))
         config.objectives.style.terms.gram.layers = (*GRAM, "relu4_3")
     elif preset == "dual":
-        config.dynamic.block.name = "DualTuningBlock"
+        config.control.block.name = "DualTuningBlock"
         config.evaluation.range = (-1.0, 1.0)
         config.phases = ConfigDict(dict(
             names=("main", "lower", "higher"),
@@ -75,7 +75,7 @@ def get_config(preset="default"):
         config.phases.blocks.objectives.style.weight = 0.0
         config.evaluation.blend_to_input = True
     elif preset == "fixed":
-        config.dynamic.before, config.phases.names = (), ("main",)
+        config.control.name, config.phases.names = "", ("main",)
         config.phases.main.steps = config.phases.main.steps + config.phases.blocks.steps
     elif preset == "smoke":
         config.update(dict(

@@ -21,7 +21,7 @@ def get_config(preset="default"):
     config = denoise_tunable.get_config(preset)
     config.name = "swinir_denoise_tunable"
     config.network = ConfigDict(dict(name="SwinIR", features=24, depths=(2, 2), heads=(3, 3), drop_path=0.0))
-    config.tunable.frozen = () if preset == "fixed" else ("**/norm*",)
+    config.control.frozen = () if preset == "fixed" else ("**/norm*",)
     if preset == "paper":
         config.network.update(dict(features=180, depths=(6,) * 6, heads=(6,) * 6, drop_path=0.1))
         config.task.update(dict(sigma_255=(25.0, 25.0), levels_255=(25.0,)))

@@ -23,7 +23,7 @@ def get_config(preset="default"):
     config.network = ConfigDict(dict(
         name="SwinIR", features=24, depths=(2, 2), heads=(3, 3), scale=4, upsampler="pixelshuffledirect",
         drop_path=0.0))
-    config.tunable.frozen = ("**/norm*",)
+    config.control.frozen = ("**/norm*",)
     if preset == "paper":
         config.network.update(dict(features=180, depths=(6,) * 6, heads=(6,) * 6, upsampler="pixelshuffle",
                                    drop_path=0.1))

@@ -200,7 +200,7 @@ def test_the_paper_s_setup_reads_celeba_and_holds_the_first_thousand_out(tmp_pat
     assert main.critic.features == 64 and blocks.critic is None
     assert set(main.objectives.names) == {"adversarial", "l1"}
     assert blocks.objectives.names == ("l1",) and (main.call, blocks.call) == ({"train": True}, {"train": False})
-    assert main.model.dynamic.main.axis_name == "devices"                              # statistics of the whole batch
+    assert main.model.net.axis_name == "devices"                              # statistics of the whole batch
     assert jax.eval_shape(main.task.critic_view, jnp.zeros((1, 128, 128, 3))).shape == (1, 72, 72, 3)
 
 
@@ -212,7 +212,7 @@ def test_the_blocks_are_at_the_published_points(preset, levels, size, changes):
     config = get_config(preset)
     config.update_from_flattened_dict(changes)
     experiment = build(config)
-    assert experiment.config.dynamic.after == tuning_points(levels)
+    assert experiment.config.control.after == tuning_points(levels)
     x, shapes = experiment.example_input(), jax.eval_shape(experiment.fresh_variables)
     assert x.shape == (1, size, size, 3)
     features = 8 * config.network.features

@@ -200,7 +200,7 @@ def test_the_dual_preset_trains_each_side_alone():
     """The phases of the config, from random weights: what a phase does not train stays bit for bit."""
     config = get_config("dual")
     config.network = type(config)(dict(name="EDSR", features=4, blocks=1, scale=1))
-    config.dynamic.before, config.batch_size = ("tail",), 2
+    config.control.before, config.batch_size = ("tail",), 2
     for name in ("content", "style"):
         config.objectives[name].terms = type(config)({"l2" if name == "content" else "l1": 1.0})
     experiment = build(config)

@@ -145,7 +145,7 @@ def test_the_task_takes_the_pair_apart():
 def config_of(folders, preset="sidd"):
     config = importlib.import_module("configs.nafnet_denoise_tunable").get_config(preset)
     config.network = ConfigDict(dict(name="DnCNN", features=4, layers=3, channels=3, norm="none"))
-    config.tunable.frozen = ()
+    config.control.frozen = ()
     config.update(dict(batch_size=4, steps=2, checkpoint_every=2, preview_every=2, log_every=1))
     config.data.patch_size, config.evaluation.alphas = 16, 2
     config.data.source = config.evaluation.source = f"pairs:{folders}"

@@ -15,7 +15,7 @@ from configs.style_level_dynamic import get_config
 from dynjax.objectives import build_multi_loss
 from dynjax.tasks import Style
 from dynjax.training import Phase, build, initial_state, make_step, replicate, shard, train, unreplicate
-from dynjax.training.adapters import MainAlone
+from dynjax.training.adapters import BaseAlone
 from dynjax.training.phase import join, part
 
 
@@ -55,7 +55,7 @@ def test_a_stranger_s_network_in_two_phases(statistics):
     dynamic = dynjax.DynamicNet(Stranger(), before={"last": dynjax.TuningBlock()})
     x = jnp.ones((1, 8, 8, 3))
     fresh = dynamic.init(jax.random.key(0), x, 0.0)
-    first = steps_of(phase_of(MainAlone(dynamic), "params/main", 0.0, call={"train": True}), fresh)
+    first = steps_of(phase_of(BaseAlone(dynamic.main, "main"), "params/main", 0.0, call={"train": True}), fresh)
     assert same(first["params"]["blocks"], fresh["params"]["blocks"])
     assert not same(first["params"]["main"], fresh["params"]["main"])
     assert not same(first["batch_stats"], fresh["batch_stats"])
@@ -156,7 +156,7 @@ def test_a_trained_main_network_takes_the_place_of_the_first_phase(config, tmp_p
 
 @pytest.mark.slow
 def test_a_network_without_blocks_is_trained_and_saved_as_it_is(config, tmp_path):
-    config.dynamic.before, config.phases.names = (), ("main",)
+    config.control.name, config.phases.names = "", ("main",)
     assert train(config, tmp_path / "run") == 0
     net, variables = dynjax.load(tmp_path / "run" / "model.safetensors")
     assert isinstance(net, dynjax.networks.JohnsonNet)

@@ -39,7 +39,7 @@ def test_the_cost_of_a_step():
 def test_a_critic_sees_targets_which_have_fewer_channels_than_pairs():
     config = nafnet_denoise_tunable.get_config("sidd")
     config.network = ConfigDict(dict(name="DnCNN", features=4, layers=2, channels=3, norm="none"))
-    config.tunable.frozen, config.data.patch_size = (), 16
+    config.control.frozen, config.data.patch_size = (), 16
     with config.unlocked():
         config.critic = dict(name="VGGCritic", features=4, stages=2, pool=1, hidden=5, learning_rate=1e-4)
         config.objectives.noise.terms.adversarial = 1e-3

@@ -326,7 +326,7 @@ def test_the_command_line_trains_and_measures(tmp_path, pictures):
 
 @pytest.mark.parametrize(("arguments", "wanted"), [
     (["--config.stps=3"], "no entry 'stps'; did you mean 'steps'"), (["--config.steps=many"], "invalid literal"),
-    (["--wrkdir=x"], "Did you mean: workdir"), (["--config.tunable.frozen[9]=x"], "wanted the whole of such an entry"),
+    (["--wrkdir=x"], "Did you mean: workdir"), (["--config.control.frozen[9]=x"], "wanted the whole of such an entry"),
     (["--config.batch_size=4", "--config.network.batch_size=8"],
      "the config has no entry 'network.batch_size'; network has blocks, features, name, "),
     (["--config.data.thraeds=8"], "the config has no entry 'data.thraeds'; did you mean 'data.threads'?"),

@@ -18,6 +18,18 @@ class Control(Protocol):
     """
     acts_on: str
 
+    @classmethod
+    def from_config(cls, net: nn.Module, *, names: tuple[str, ...], domain: str, **options: Any) -> nn.Module:
+        """Makes the control that a config describes.
+
+        Args:
+          net: the base network.
+          names: config.alpha.names, () where a config has none.
+          domain: what config.alpha.sampler draws from, "simplex" or "box".
+          options: the rest of config.control.
+        """
+        ...
+
     @property
     def space(self) -> AlphaSpace:
         """The names of alpha's numbers and the values that are trained."""
@@ -30,6 +42,15 @@ class Control(Protocol):
 
     def from_base(self, base_variables: Any, key: Any = None, x: Any = None, *, kernel_init: str = "replicate") -> Any:
         """Variables around those of a trained base network."""
+        ...
+
+    def with_base_network(self, net: nn.Module) -> nn.Module:
+        """The same control around another base network."""
+        ...
+
+    def base_key(self, trains: str) -> str | None:
+        """Where the base network's own variables lie, {collection: {key: its tree}}, if training the subtree `trains`
+        is training it alone, as it is without alpha; else None."""
         ...
 
     def bake(self, variables: Any, alpha: Any) -> tuple[nn.Module, Any]:

@@ -27,10 +27,19 @@ class CIN(nn.Module, Tuned):
 
     kernels, phi, hidden, frozen = None, "identity", (), ()
 
+    @classmethod
+    def from_config(cls, net, *, names, domain, **options):
+        """The control that a config describes; see `Control`."""
+        return cls(net, alpha=tuple(names), **options)
+
     @property
     def base_network(self):
         """The wrapped network, unbound."""
         return self.net.clone(parent=None, name=None)
+
+    def with_base_network(self, net):
+        """The same control around another base network."""
+        return self.clone(net=net)
 
     def _patterns(self, params):
         return {"tuned": tuple(self.norms) or tuple(_modules_with_scale(params))}

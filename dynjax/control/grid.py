@@ -55,7 +55,7 @@ class _Same:
 def _default_chunk(control, points):
     if jax.default_backend() == "cpu":
         return 1
-    return points if control.acts_on == "activations" else 8
+    return points if getattr(control, "acts_on", "weights") == "activations" else 8
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))

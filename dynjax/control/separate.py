@@ -26,6 +26,11 @@ class SeparateNetworks(nn.Module):
 
     acts_on = "weights"
 
+    @classmethod
+    def from_config(cls, net, *, names, domain, **options):
+        """The control that a config describes; see `Control`."""
+        return cls(net, alpha=tuple(names), **options)
+
     @property
     def names(self):
         """The names of the networks, in the order of alpha's numbers."""
@@ -42,6 +47,15 @@ class SeparateNetworks(nn.Module):
     def base_network(self):
         """The network of which there are several, unbound."""
         return self.net.clone(parent=None, name=None)
+
+    def with_base_network(self, net):
+        """The same control around another base network."""
+        return self.clone(net=net)
+
+    def base_key(self, trains):
+        """The network's name where `trains` is one network's parameters."""
+        name = trains.removeprefix("params/")
+        return name if name in self.names else None
 
     def from_base(self, base_variables, key=None, x=None, *, kernel_init="replicate"):
         """Puts trained networks side by side.

@@ -1,4 +1,5 @@
 """The columns of every table: names in the files, titles for readers, which direction is better."""
+from dynjax.control import Control
 
 TITLES = {
     "l1": "L1",     "psnr_rgb": "PSNR RGB", "psnr_y": "PSNR Y", "ssim_rgb": "SSIM RGB", "ssim_y": "SSIM Y",
@@ -14,10 +15,9 @@ ALL_BLOCKS = "all blocks"
 
 
 def alpha_names(tunable, points):
-    """The names of alpha's numbers: the model's own, or "0", "1", ... where it has none."""
-    names = getattr(tunable, "alpha", None)
-    if isinstance(names, tuple | list) and all(isinstance(name, str) for name in names):
-        return tuple(names)
+    """The names of alpha's numbers: the control's own, or "0", "1", ... where usually one number is for all of them."""
+    if isinstance(tunable, Control) and tunable.space.domain != "range":
+        return tunable.space.names
     return tuple(str(index) for index in range(points.shape[1]))
 
 

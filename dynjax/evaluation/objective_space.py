@@ -161,7 +161,7 @@ def curve_points(model, alphas):
     alphas = np.asarray(alphas, np.float32)
     if alphas.ndim == 1 and alphas.size:
         names = number_names(model, 1)
-        if len(names) > 1 and hasattr(model, "alpha"):
+        if len(names) > 1 and model.space.domain != "range":
             raise ValueError(f"measure_objectives got alphas of shape {alphas.shape} for the numbers "
                              f"{', '.join(names)}; wanted (A, {len(names)}), such as dynjax.evaluation.alpha_points "
                              "gives them.")

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dynjax.evaluation.columns import alpha_names
+from dynjax.control import Control
 from dynjax.evaluation.stages import in_stages, stage_order
 
 
@@ -57,9 +57,8 @@ def product_axes(model, axes):
 
 
 def number_names(model, count):
-    """The names of alpha's numbers: the paths of the blocks of a DynamicNet, or as `alpha_names` has them."""
-    blocks = [*getattr(model, "before", ()), *getattr(model, "after", ())]
-    return tuple(blocks) or alpha_names(model, np.empty((0, count)))
+    """The names of alpha's numbers, as the control has them, or "0", "1", ... of a model that is none."""
+    return model.space.names if isinstance(model, Control) else tuple(map(str, range(count)))
 
 
 def alpha_by_name(model, numbers):
@@ -73,7 +72,7 @@ def default_chunk(model):
     """Points side by side: blocks share what lies before them, and ten leave a CPU's memory in peace; where other
     alphas mean other kernels, one on a CPU (grouped convolutions are slow there) and eight on an accelerator."""
     on_cpu = jax.default_backend() == "cpu"
-    if model.acts_on == "activations":
+    if isinstance(model, Control) and model.acts_on == "activations":
         return 10 if on_cpu else 100
     return 1 if on_cpu else 8
 

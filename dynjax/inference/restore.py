@@ -3,10 +3,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dynjax.control import base_network
 from dynjax.files.messages import first_line
 from dynjax.image.resize import resize_bicubic
 from dynjax.image.tiles import reach, tiled
-from dynjax.models.plain import plain_network
 from dynjax.networks.inputs import needed_besides
 from dynjax.networks.layers import TooSmallError
 
@@ -53,7 +53,7 @@ def restore(network, variables, picture, alpha=None, *, further=(), tile=None, o
     if tile is None:
         restored = jax.jit(run)
     else:
-        multiple = multiple or getattr(plain_network(network), "multiple", 1)
+        multiple = multiple or getattr(base_network(network), "multiple", 1)
         options = {"scale": scale, "multiple": multiple}
         overlap = reach(run, channels=takes, **options) if overlap is None else overlap
         tile = -(-tile // multiple) * multiple
@@ -74,7 +74,7 @@ def _function(network, variables, alpha, further):
     if second and alpha is None:
         raise ValueError(f"the network is a {type(network).__name__} and no {second} was given; wanted one, such as "
                          f"alpha={_example(network)}.")
-    inner = needed_besides(plain_network(network)) if plain_network(network) is not network else []
+    inner = needed_besides(base_network(network)) if base_network(network) is not network else []
     if len(further) != len(inner):
         raise ValueError(f"the network is a {type(network).__name__}, which takes {', '.join(inner) or 'nothing more'} "
                          f"besides, and restore got further={further!r}; wanted {len(inner)} of these.")

@@ -1,14 +1,12 @@
-"""Networks that know no alpha, called as the trainer calls every model: apply(variables, x, alpha, ...)."""
+"""Base networks, called as the trainer calls every model: apply(variables, x, alpha, ...)."""
 import dataclasses
 
 import flax.linen as nn
 
-from dynjax.control import DynamicNet
-
 
 @dataclasses.dataclass(frozen=True)
 class WithoutAlpha:
-    """A plain network; alpha goes nowhere."""
+    """A base network; alpha goes nowhere."""
     net: nn.Module
 
     def apply(self, variables, x, alpha, *args, **kwargs):
@@ -16,14 +14,20 @@ class WithoutAlpha:
 
 
 @dataclasses.dataclass(frozen=True)
-class MainAlone:
-    """The main network of a DynamicNet, on the DynamicNet's own tree: what the first phase trains, without blocks."""
-    dynamic: DynamicNet
+class BaseAlone:
+    """A base network on the tree of the control around it: what a phase trains that alpha has no part in.
+
+    Attributes:
+      net: the base network.
+      key: where its variables lie, {collection: {key: its tree}}.
+    """
+    net: nn.Module
+    key: str
 
     def apply(self, variables, x, alpha, *args, mutable=False, **kwargs):
-        main = {name: tree["main"] for name, tree in variables.items() if "main" in tree}
-        result = self.dynamic.main.apply(main, x, *args, mutable=mutable, **kwargs)
+        own = {name: tree[self.key] for name, tree in variables.items() if self.key in tree}
+        result = self.net.apply(own, x, *args, mutable=mutable, **kwargs)
         if mutable is False:
             return result
         outputs, changed = result
-        return outputs, {name: {**variables.get(name, {}), "main": tree} for name, tree in changed.items()}
+        return outputs, {name: {**variables.get(name, {}), self.key: tree} for name, tree in changed.items()}

@@ -1,24 +1,27 @@
 """From a config to the objects it names: network, wrapper, task, objectives, phases."""
+import dataclasses
 import functools
 import inspect
 
-import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 
 from dynjax import models
-from dynjax.control import DynamicNet, Tunable
-from dynjax.objectives import build_multi_loss, build_sampler
+from dynjax.control import CIN, DNI, Blend, Control, DynamicNet, Tunable, base_network
+from dynjax.objectives import build_multi_loss, build_sampler, points_of
 from dynjax.tasks import Completion, Denoise, DenoiseDeblur, DenoisePairs, Faces, Style, SuperResolution
-from dynjax.training.adapters import MainAlone, WithoutAlpha
+from dynjax.training.adapters import BaseAlone, WithoutAlpha
 from dynjax.training.experiment import Experiment
 from dynjax.training.phase import Phase
 from dynjax.training.step import AXIS
 
 TASKS = {"completion": Completion, "denoise": Denoise, "denoise_deblur": DenoiseDeblur,
          "denoise_pairs": DenoisePairs, "faces": Faces, "style": Style, "super_resolution": SuperResolution}
+CONTROLS = {"Blend": Blend, "CIN": CIN, "DNI": DNI, "DynamicNet": DynamicNet, "Tunable": Tunable}
 # What config.phases.NAME may say; all else is of the whole run.
-OF_A_PHASE = ("trains", "alpha", "steps", "batch_size", "batch_statistics", "average_decay", "task", "objectives",
-              "critic", "optimizer", "data")
+OF_A_PHASE = ("trains", "alpha", "steps", "batch_size", "batch_statistics", "average_decay", "task",
+              "objectives", "critic", "optimizer", "data", "initial_from")
 
 
 def build(config):
@@ -30,7 +33,7 @@ def build(config):
     if not 0 <= config.seed < 2**63:
         raise ValueError(f"seed is {config.seed}; wanted a whole number from 0 to 2^63 - 1.")
     net = _network(config)
-    model = _tunable(config, net) if "tunable" in config else _dynamic(config, net)
+    model = _control(config, net)
     settings = tuple(each for each in _settings(config) if each.steps)
     if "phases" not in config and not settings:
         raise ValueError("steps is 0; wanted 1 or more.")
@@ -88,10 +91,10 @@ def _checked_phase(config, model, name):
         raise ValueError(f"average_decay is {config.average_decay}; wanted less than 1, such as 0.99, or 0 for no "
                          "averaged weights.")
     task = _construct(TASKS, config.task, "task")
-    if "tunable" in config and task.alpha_names and set(config.alpha.names) != set(task.alpha_names):
+    if hasattr(config.alpha, "names") and task.alpha_names and set(config.alpha.names) != set(task.alpha_names):
         raise ValueError(f"alpha.names is {', '.join(config.alpha.names)}; wanted {' and '.join(task.alpha_names)}, "
                          f"which the task {config.task.name} turns.")
-    options = _tunable_options(config, model) if "tunable" in config else _dynamic_options(config, model)
+    options = _options(config, model)
     critic, critic_rate = _critic(config)
     if critic is not None and options["objectives"].adversarial is None:
         raise ValueError(f"critic.name is {config.critic.name} but no objective has an adversarial term; wanted both "
@@ -102,37 +105,40 @@ def _checked_phase(config, model, name):
         critic=critic, critic_optimizer=_optimizer(config, critic_rate), **options)
 
 
-def _tunable_options(config, model):
-    """What a phase of a tunable network needs besides: alpha tunes the kernels and weights the objectives, or with
-    alpha.weights_losses=False acts through the task's aims alone. So for a plain network at a fixed alpha too."""
+def _options(config, model):
+    """What a phase needs besides: which model is trained, where, at which alphas, and what alpha weights."""
+    if not hasattr(config.alpha, "names"):
+        return _options_at_one_alpha(config, model)
     if config.alpha.group_size < 1:
         raise ValueError(f"alpha.group_size is {config.alpha.group_size}; wanted 1 or more.")
     names, weights = tuple(config.alpha.names), config.alpha.get("weights_losses", True)
     if weights and set(names) != set(config.objectives):
         raise ValueError(f"alpha.names is {', '.join(names)} but objectives are {', '.join(config.objectives)}; wanted "
                          "the same names in both.")
-    net, objectives = model.net if isinstance(model, Tunable) else model, names if weights else config.objectives
+    objectives = names if weights else config.objectives
     return dict(
-        model=model if isinstance(model, Tunable) else WithoutAlpha(_over_devices(net)),
+        model=model if isinstance(model, Control) else WithoutAlpha(_over_devices(model)),
         sampler=build_sampler(config.alpha.sampler, len(names), stretch=config.alpha.stretch),
-        alpha_names=names, alpha_weights_losses=weights, group_size=config.alpha.group_size, call=_call(config, net),
+        alpha_names=names, alpha_weights_losses=weights, group_size=config.alpha.group_size,
+        call=_call(config, base_network(model)),
         objectives=build_multi_loss({name: config.objectives[name] for name in objectives}, axis_name=AXIS))
 
 
-def _dynamic_options(config, model):
-    """What a phase of Dynamic-Net, or of a plain network, needs: one fixed alpha, which weights nothing."""
-    given = model
-    if not isinstance(model, DynamicNet):
-        model, trains, blocks = WithoutAlpha(_over_devices(given)), "params", 1
+def _options_at_one_alpha(config, model):
+    """As `_options`, where alpha is a number for all of a phase, or one number each, and weights nothing."""
+    trains, net, points = "params", _over_devices(base_network(model)), 1
+    if isinstance(model, Control):
+        trains, points, key = config.trains, len(model.space.names), model.base_key(config.trains)
+        model = model.with_base_network(net) if key is None else BaseAlone(net, key)
     else:
-        trains, blocks = config.trains, len(given.before) + len(given.after)
-        model = model.clone(main=_over_devices(given.main))
-        if trains == "params/main":
-            model = MainAlone(model)
+        model = WithoutAlpha(net)
+    alpha = jnp.asarray(config.alpha, jnp.float32)
+    if alpha.shape not in ((), (points,)):
+        raise ValueError(f"alpha is {config.alpha}; wanted one number, or {points} of them.")
     return dict(
-        model=model, trains=trains, sampler=lambda key: jax.numpy.full(blocks, config.alpha, jax.numpy.float32),
-        group_size=config.batch_size, alpha_weights_losses=False,
-        call=_call(config, given.main if isinstance(given, DynamicNet) else given),
+        model=model, trains=trains, sampler=lambda key: jnp.broadcast_to(alpha, points),
+        group_size=config.batch_size, alpha_weights_losses=False, call=_call(config, base_network(net)),
+        initial_from=config.get("initial_from", ""),
         objectives=build_multi_loss(config.objectives, axis_name=AXIS))
 
 
@@ -152,24 +158,32 @@ def _network(config):
     if scale is not None and options.get("scale", scale) != scale:
         raise ValueError(f"network.scale is {options['scale']} but task.scale is {scale}; wanted the same.")
     if config.bfloat16:
-        options["dtype"] = jax.numpy.bfloat16
+        options["dtype"] = jnp.bfloat16
     return models.construct(options.pop("name"), **options)
 
 
-def _tunable(config, net):
-    """The network that alpha tunes; without `wrap` it is the plain one, for runs to be compared with."""
-    if not config.tunable.get("wrap", True):
+def _control(config, net):
+    """The control that config.control names around the network; the network itself where it names none, for runs to be
+    compared with."""
+    options = config.control.to_dict()
+    chosen = options.pop("name")
+    if not chosen:
         return net
-    return Tunable(net, alpha=tuple(config.alpha.names), kernels=config.tunable.kernels, phi=config.tunable.phi,
-                   hidden=tuple(config.tunable.hidden), frozen=tuple(config.tunable.frozen))
-
-
-def _dynamic(config, net):
-    """The network with its blocks; without any it is the plain one, for runs to be compared with."""
-    options = config.dynamic.block.to_dict()
-    block = models.construct(options.pop("name"), **options)
-    before, after = ({path: block for path in getattr(config.dynamic, where)} for where in ("before", "after"))
-    return DynamicNet(net, before=before, after=after) if before or after else net
+    control = _choose("control.name", chosen, CONTROLS)
+    names = tuple(config.alpha.names) if "alpha" in config else ()
+    sampled = points_of(config.alpha.sampler) if names else None
+    on_simplex = not names or (config.alpha.sampler == "simplex" if sampled is None
+                               else np.allclose(sampled.sum(1), 1, atol=1e-4))
+    known = [name for name in inspect.signature(control.from_config).parameters]
+    known += [field.name for field in dataclasses.fields(control)] if "options" in known else []
+    known = [name for name in known if name not in ("alpha", "domain", "name", "names", "net", "options", "parent")]
+    for option, value in options.items():
+        if option not in known:
+            raise ValueError(f"control.{option} is set, but control.name {chosen!r} has no such option; it takes "
+                             f"{', '.join(known)}.")
+        if isinstance(value, dict) and "name" in value:
+            options[option] = models.construct(**value)
+    return control.from_config(net, names=names, domain="simplex" if on_simplex else "box", **options)
 
 
 def _critic(config):

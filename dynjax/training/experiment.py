@@ -7,10 +7,8 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from dynjax.control import DynamicNet, Tunable
+from dynjax.control import Control
 from dynjax.data import open_source
-from dynjax.evaluation import alpha_points
-from dynjax.objectives import points_of
 from dynjax.training.phase import Phase
 
 
@@ -20,7 +18,7 @@ class Experiment:
 
     Attributes:
       config: as configs/*.py give it.
-      model: Tunable, DynamicNet, or a plain network that is trained to be compared with.
+      model: a control, or a base network that is trained to be compared with.
       phases: in the order they are trained. settings: the config of each, with what that phase overrides.
     """
     config: Mapping
@@ -74,37 +72,29 @@ class Experiment:
         alphas = self.points(2)
         inputs = jax.eval_shape(lambda: (self.example_input(), *([] if alphas is None else [alphas[0]])))
         draw = lambda key: self.model.lazy_init(key, *inputs)   # the network itself is not run
-        # One by one: a tunable network has several kernels of every shape, mostly of few shapes, and each is compiled
-        # once. As one program the many shapes around a dynamic one compile sooner.
-        draw = jax.jit(draw) if isinstance(self.model, DynamicNet) else draw
+        # One by one: where alpha acts on weights there are several kernels of every shape, mostly of few shapes, and
+        # each is compiled once. As one program the many shapes around tuning-blocks compile sooner.
+        draw = jax.jit(draw) if isinstance(self.model, Control) and self.model.acts_on == "activations" else draw
         return draw(jax.random.key(self.config.seed))
 
-    def points(self, count):
-        """Points of alpha to look at, [A, P] or [A, K], None for a network without alpha.
-
-        Along each edge for a tunable network; the same number for all blocks, over evaluation.range, for a dynamic one.
-        """
-        if isinstance(self.model, Tunable):
-            return alpha_points(self.model.alpha, count, simplex=_on_simplex(self.config.alpha.sampler))
-        if not hasattr(self.model, "before"):
+    @property
+    def space(self):
+        """Where alpha was trained, an AlphaSpace; None for a network without alpha."""
+        if not isinstance(self.model, Control):
             return None
-        if count < 2:
-            raise ValueError(f"alphas is {count}; wanted 2 or more points of alpha, so that both ends are there.")
-        low, high = self.config.evaluation.range
-        blocks = len(self.model.before) + len(self.model.after)
-        return np.repeat(np.linspace(low, high, count, dtype=np.float32)[:, None], blocks, axis=1)
+        space = self.model.space
+        if space.domain != "range":
+            return space
+        low, high = map(float, self.config.evaluation.range)
+        return dataclasses.replace(space, low=low, high=high)
 
     def label(self, alpha):
-        """A point of alpha in words, for pictures."""
-        if isinstance(self.model, Tunable):
-            return ", ".join(f"{name} {value:.2f}" for name, value in zip(self.model.alpha, alpha, strict=True))
-        return f"alpha {alpha[0]:.2f}" if len(set(map(float, alpha))) == 1 else ", ".join(f"{a:.2f}" for a in alpha)
+        """A point of alpha in words, for images and messages."""
+        return self.space.label(alpha) if self.space else f"alpha {', '.join(f'{value:.2f}' for value in alpha)}"
 
-
-def _on_simplex(sampler):
-    """Whether all that a sampler draws sums to one: by its name, or as points do that were given one by one."""
-    points = points_of(sampler)
-    return sampler == "simplex" if points is None else bool(np.allclose(points.sum(1), 1, atol=1e-4))
+    def points(self, count):
+        """Points of alpha to look at, [A, P], None for a network without alpha; see `AlphaSpace.sweep`."""
+        return None if self.space is None else self.space.sweep(count)
 
 
 def _fitting(task, source):

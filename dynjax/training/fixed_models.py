@@ -6,7 +6,7 @@ import flax.linen as nn
 import numpy as np
 
 from dynjax import models
-from dynjax.control import DynamicNet, Tunable
+from dynjax.control import Control
 from dynjax.objectives import points_of
 from dynjax.training.workdir import given_path
 
@@ -55,7 +55,7 @@ def fixed_model(text):
         net, variables = models.load(path)
     except ValueError as error:
         raise ValueError(f"--fixed names {text!r}, which is no model: {error}") from None
-    if isinstance(net, (Tunable, DynamicNet)):
+    if isinstance(net, Control):
         raise ValueError(f"{path} holds a {type(net).__name__}; wanted an ordinary network to compare with, such as "
                          "the preset fixed makes, or a baked one.")
     name = name or (path.parent.name if path.stem == "model" else path.stem)

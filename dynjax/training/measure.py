@@ -3,7 +3,7 @@ import re
 import time
 
 from dynjax import evaluation, models
-from dynjax.control import DynamicNet, Tunable
+from dynjax.control import Control
 from dynjax.data import evaluation_images
 from dynjax.evaluation.columns import METHOD
 from dynjax.training.build import build
@@ -45,19 +45,7 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
                          "--model.")
     experiment = build(config)
     net, variables = models.load(path)
-    wanted = Tunable if "tunable" in config else DynamicNet
-    if not isinstance(net, wanted):
-        tuned = isinstance(net, Tunable | DynamicNet)
-        advice = ("Give the config that it was trained with." if tuned else
-                  "An ordinary network is measured beside a tuned one, by --fixed.")
-        raise ValueError(f"{path} holds a {type(net).__name__}{'' if tuned else ', which alpha does not tune'}; wanted "
-                         f"a {wanted.__name__}, which is what the config tunes. {advice}")
-    if isinstance(net, Tunable) and net.alpha == len(config.alpha.names):   # official ones are without names
-        net = net.clone(alpha=tuple(config.alpha.names))
-    if isinstance(net, Tunable) and net.alpha != tuple(config.alpha.names):
-        by = f"{net.alpha} numbers" if isinstance(net.alpha, int) else ", ".join(net.alpha)
-        raise ValueError(f"{path} is tuned by {by}, the config by {', '.join(config.alpha.names)}; "
-                         "wanted the same: give the config that the model was trained with.")
+    net = _checked(net, path, experiment.model)
     kind = _kind(experiment.task, objectives=objectives, appearance=appearance, kernels=kernels)
     _check_flags(kind, net, {"grid": grid, "fixed": fixed or None, "niqe": niqe, "metrics": metrics or None,
                              "data": data or None})
@@ -72,7 +60,7 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     elif kind == "attributes":
         measure_attributes_of(experiment, net, variables, alphas=count, out=out, source=first)
     elif kind == "appearance":
-        points, _, _ = points_of_curve(experiment, net, count)
+        points, _, _ = points_of_curve(experiment, count)
         images = evaluation_images(experiment.evaluation_source(first))
         evaluation.report_appearance(net, variables, experiment.task, images, points[:, 0], out=out)
     elif kind == "objectives":
@@ -87,6 +75,27 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
                             fixed=others, metrics=metrics or None, niqe_statistics=niqe, choose=tuple(choose))
     written = [path.name for path in out.iterdir() if path.stat().st_mtime_ns >= begun]
     print(f"Written to {out}: {', '.join(sorted(written))}.")
+
+
+def _checked(net, path, wanted):
+    """The network of a model file, which must be of the kind that the config describes and have its names for alpha."""
+    if not isinstance(wanted, Control):
+        raise ValueError("the config has control.name='', an ordinary network, which has no alpha to go over; wanted "
+                         "the config of a tuned one, beside which this one is measured by --fixed.")
+    if type(net) is not type(wanted):
+        tuned = isinstance(net, Control)
+        advice = ("Give the config that it was trained with." if tuned else
+                  "An ordinary network is measured beside a tuned one, by --fixed.")
+        raise ValueError(f"{path} holds a {type(net).__name__}{'' if tuned else ', which alpha does not tune'}; wanted "
+                         f"a {type(wanted).__name__}, which is what the config tunes. {advice}")
+    names, given = wanted.space.names, net.space.names
+    if given == names:
+        return net
+    if given == tuple(map(str, range(len(names)))):   # official ones are without names
+        return net.clone(alpha=names)
+    by = f"{len(given)} numbers" if given == tuple(map(str, range(len(given)))) else ", ".join(given)
+    raise ValueError(f"{path} is tuned by {by}, the config by {', '.join(names)}; wanted the same: give the config "
+                     "that the model was trained with.")
 
 
 def _kind(task, **asked):
@@ -107,10 +116,11 @@ def _kind(task, **asked):
 
 def _check_flags(kind, net, given):
     """Refuses flags that belong to another kind of evaluation, and kinds for another kind of network."""
-    wanted = {"kernels": Tunable, "appearance": DynamicNet}.get(kind)
-    if wanted is not None and not isinstance(net, wanted):
-        raise ValueError(f"--{kind} looks at a {wanted.__name__}, and the model is a {type(net).__name__}; wanted a "
-                         "config of one.")
+    wanted = {"kernels": "weights", "appearance": "activations"}.get(kind)
+    if wanted is not None and net.acts_on != wanted:
+        example = {"weights": "Tunable", "activations": "DynamicNet"}[wanted]
+        raise ValueError(f"--{kind} looks at a {example}, and the model is a {type(net).__name__}; wanted a config "
+                         f"of a control that acts on {wanted}.")
     for name, value in given.items():
         if value is not None and name not in FLAGS[kind]:
             kinds = [other for other, names in FLAGS.items() if name in names]

@@ -3,7 +3,6 @@ import jax
 import numpy as np
 
 from dynjax import evaluation
-from dynjax.control import DynamicNet
 from dynjax.data import fit_linear_judge
 from dynjax.training.measure_objectives import points_of_curve
 
@@ -25,13 +24,13 @@ def measure_attributes_of(experiment, net, variables, *, alphas, out, source=Non
       ValueError: another network than a DynamicNet, fewer than one input or two alphas.
     """
     settings, seed = experiment.config.evaluation, experiment.config.seed
-    if not isinstance(net, DynamicNet):
+    if net.space.domain != "range":
         raise ValueError(f"the model is a {type(net).__name__}; wanted a DynamicNet: what alpha does to pictures from "
                          "noise is compared with alpha 0, the main network.")
     count = settings.get("inputs", INPUTS)
     if count < 1:
         raise ValueError(f"evaluation.inputs is {count}; wanted 1 or more.")
-    points, labels, trained = points_of_curve(experiment, net, alphas)
+    points, labels, trained = points_of_curve(experiment, alphas)
     # Cut pictures have hair and mouth elsewhere.
     measures = {} if settings.get("crop") else dict(experiment.task.measures(source or settings.source))
     if settings.get("judge"):

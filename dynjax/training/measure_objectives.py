@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 
 from dynjax import evaluation
-from dynjax.control import DynamicNet, Tunable
 from dynjax.data import evaluation_images
 from dynjax.objectives import build_multi_loss
 from dynjax.training.fixed_models import fixed_models
@@ -14,8 +13,8 @@ def measure_objectives_of(experiment, net, variables, source, *, alphas, out, gr
     """Measures every objective of a config over alpha and draws the plane of two of them, and pictures across alpha.
 
     Args:
-      experiment: of the config. net, variables: the trained network, Tunable or DynamicNet.
-      source: pictures. alphas: points along the trained range (each edge, for Tunable). out: folder for the results.
+      experiment: of the config. net, variables: the trained network.
+      source: pictures. alphas: points along each edge of what was trained. out: folder for the results.
       grid: points an alpha number for a grid over all combinations; none by default.
       fixed: model files of ordinary networks to compare with, PATH or NAME=PATH.
 
@@ -23,8 +22,8 @@ def measure_objectives_of(experiment, net, variables, source, *, alphas, out, gr
       ValueError: a file that holds no ordinary network, no objective that can be measured.
     """
     settings = experiment.config.evaluation
-    points, labels, trained = points_of_curve(experiment, net, alphas)
-    ends = (points[0], points[-1]) if isinstance(net, Tunable) else trained
+    points, labels, trained = points_of_curve(experiment, alphas)
+    ends = experiment.space.ends
     others = {each.name: (each.net, each.variables) for each in fixed_models(fixed, taken=("input",))}
     blends = {"blend of the ends": ends}
     if others:
@@ -33,28 +32,22 @@ def measure_objectives_of(experiment, net, variables, source, *, alphas, out, gr
     if settings.get("blend_to_input"):
         blends["blend to the input"] = (ends[0], "input")
     product = grid or settings.get("grid") or None
-    if product and trained is not None:
+    if product and experiment.space.domain == "range":
         product = [np.linspace(*trained, product, dtype=np.float32)] * points.shape[1]
     axes = tuple(settings.get("axes", ())) or None
     evaluation.report_objectives(
         net, variables, experiment.task, _measurable(experiment), evaluation_images(source), points, out=out,
         plane=axes, fixed=others, blends=blends, product=product,
-        **({} if isinstance(net, Tunable) else {"trained": trained}))
+        trained=trained)
     evaluation.picture_rows(net, variables, experiment.task, evaluation_images(source), points, labels,
                             Path(out) / "rows.png")
 
 
-def points_of_curve(experiment, net, count):
-    """(points [A, K] of the curve, a label for each, the lowest and highest alpha that was trained)."""
-    points = experiment.points(count)
-    if isinstance(net, DynamicNet):
-        low, high = map(float, experiment.config.evaluation.range)
-        step = (high - low) / (count - 1)
-        beyond = round(experiment.config.evaluation.get("outside", 0.0) * (high - low) / step)
-        line = np.linspace(low - beyond * step, high + beyond * step, count + 2 * beyond, dtype=np.float32)
-        points = np.repeat(line[:, None], points.shape[1], axis=1)
-        return points, [experiment.label(point) for point in points], (low, high)
-    return points, [experiment.label(point) for point in points], None
+def points_of_curve(experiment, count):
+    """(points [A, P] of the curve, a label for each, the lowest and highest alpha that was trained)."""
+    space = experiment.space
+    points = space.sweep(count, outside=experiment.config.evaluation.get("outside", 0.0))
+    return points, [space.label(point) for point in points], (space.low, space.high)
 
 
 def _measurable(experiment):

@@ -28,6 +28,7 @@ class Phase:
       trains: path of the subtree of the variables that is trained, "params", "params/blocks" or, with any key at the
         star, "params/blocks/*/lower". Only it is differentiated and has optimiser state, and of other collections,
         such as batch statistics, only the same subtree changes.
+      initial_from: path of another subtree, of the same form, that the trained one begins at; "" for none.
       alpha_names: of alpha's numbers, for a task whose aims depend on them; () where none do.
       alpha_weights_losses: whether alpha weights the objectives too, as tunable convolutions are trained; otherwise
         alpha only tunes the network and the loss is the weighted sum of the objectives.
@@ -44,6 +45,7 @@ class Phase:
     name: str = ""
     steps: int = 0
     trains: str = "params"
+    initial_from: str = ""
     alpha_names: tuple[str, ...] = ()
     alpha_weights_losses: bool = True
     group_size: int = 4
@@ -76,7 +78,7 @@ def initial_state(phase, variables, key, patch_size, *, step=0):
       variables: the model's. key: for the critic. patch_size: side of the training pictures in pixels. step: those
         done in the phases before.
     """
-    params, rest = part(variables, phase.trains)
+    params, rest = part(_begun(variables, phase), phase.trains)
     critic, critic_optimizer = {}, {}
     if phase.critic is not None:
         # What it sees are targets, which may have other sides and channels than the training pictures.
@@ -89,6 +91,24 @@ def initial_state(phase, variables, key, patch_size, *, step=0):
                       optimizer=phase.optimizer.init(params),
                       average=jax.tree.map(jnp.array, params) if phase.average_decay else {}, critic=critic,
                       critic_optimizer=critic_optimizer)
+
+
+def _begun(variables, phase):
+    """The variables with those of `initial_from` in the place of what is trained, in every collection that has both."""
+    if not phase.initial_from:
+        return variables
+    below = lambda path: path.partition("/")[2]
+    begun = dict(variables)
+    for name, collection in variables.items():
+        try:
+            source, _ = part(collection, below(phase.initial_from))
+            _, rest = part(collection, below(phase.trains))
+        except ValueError:
+            if name == "params":
+                raise
+            continue
+        begun[name] = join(rest, jax.tree.map(jnp.array, source), below(phase.trains))
+    return begun
 
 
 def part(variables, path):

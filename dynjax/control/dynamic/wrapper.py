@@ -211,6 +211,22 @@ class DynamicNet(_WithBlocks, nn.Module):
     # Side by side, many points of alpha are a larger batch, not other kernels.
     acts_on = "activations"
 
+    @classmethod
+    def from_config(cls, net, *, names, domain, block, before=(), after=()):
+        """The control that a config describes; `block` goes to every path of `before` and `after`."""
+        if not before and not after:
+            raise ValueError("control.before and control.after name no module; wanted the paths of modules that get a "
+                             "block, or control.name='' for an ordinary network.")
+        return cls(net, before=dict.fromkeys(before, block), after=dict.fromkeys(after, block))
+
+    def with_base_network(self, net):
+        """The same blocks in another main network."""
+        return self.clone(main=net)
+
+    def base_key(self, trains):
+        """The main network's where its parameters are trained: without the blocks, whose alpha is 0 then."""
+        return "main" if trains == "params/main" else None
+
     @property
     def space(self):
         """The blocks' paths, and the range in which their alpha is trained: 0 to 1, of a dual block -1 to 1."""

@@ -27,6 +27,10 @@ class Tuned:
         """The names of alpha's numbers and the values that are trained."""
         return AlphaSpace(self._names() or tuple(map(str, range(self._objectives()))), self.domain)
 
+    def base_key(self, trains):
+        """None: the base network has no variables of its own."""
+        return None
+
     def bake(self, variables, alpha):
         """Folds alpha in: `(network, plain variables)` with network.apply(plain, x) the tuned network's output.
 
@@ -169,10 +173,19 @@ class Tunable(nn.Module, Tuned):
     frozen: tuple[str, ...] = ()
     domain: str = "simplex"
 
+    @classmethod
+    def from_config(cls, net, *, names, domain, **options):
+        """The control that a config describes; see `Control`."""
+        return cls(net, alpha=tuple(names), domain=domain, **options)
+
     @property
     def base_network(self):
         """The wrapped network, unbound."""
         return self.net.clone(parent=None, name=None)
+
+    def with_base_network(self, net):
+        """The same control around another base network."""
+        return self.clone(net=net)
 
     @nn.compact
     def __call__(self, x, alpha, *args, **kwargs):
