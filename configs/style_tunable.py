@@ -5,8 +5,8 @@
 
 The style network and losses of Maggioni et al. 2023 (figure 7): each style's objective is a Gram distance, content,
 total variation and colour; alpha lies on the simplex. The paper reads VGG19; its weights must be had from elsewhere
-(net="vgg19", weights=FILE), so VGG16's stand in. Presets: default (minutes on two CPU cores), paper (the published
-width and patch, on a folder of photographs), smoke (seconds).
+(net="vgg19", weights=FILE), so VGG16's stand in. Presets: default (minutes on two CPU cores), cin (norms alone are tuned:
+conditional instance norm, Dumoulin et al. 2017), paper (the published width and patch, on a folder of photographs), smoke (seconds).
 """
 from ml_collections import ConfigDict, config_dict
 
@@ -44,6 +44,9 @@ def get_config(preset="default"):
             checkpoint_every=5_000, preview_every=1_000, log_every=100))
         for name in STYLES:
             config.objectives[name].terms.gram.scale = 5e5
+    elif preset == "cin":
+        config.network = ConfigDict(dict(name="DumoulinNet", widths=(16, 32, 64, 32, 16), blocks=4))
+        config.control = ConfigDict(dict(name="CIN"))
     elif preset == "smoke":
         config.update(dict(
             network=dict(features=4, scales=1, blocks=(1, 1, 1)), batch_size=2, steps=4, data=dict(patch_size=32),
@@ -51,5 +54,5 @@ def get_config(preset="default"):
         for name in STYLES:
             config.objectives[name].terms.gram.size = 32
     elif preset != "default":
-        raise ValueError(f"preset is {preset!r}; wanted one of default, paper, smoke.")
+        raise ValueError(f"preset is {preset!r}; wanted one of default, cin, paper, smoke.")
     return config

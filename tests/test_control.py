@@ -11,7 +11,8 @@ from dynjax.training import build
 
 CONFIGS = sorted(path.stem for path in (Path(__file__).parent.parent / "configs").glob("*.py"))
 SLOW = {"completion_dynamic", "nafnet_denoise_tunable", "style_level_dynamic", "swinir_denoise_tunable"}   # to compile
-PRESETS = {"sr_tunable": ("default", "plain", "adversarial", "paper"), "style_tunable": ("default", "paper"),
+PRESETS = {"sr_tunable": ("default", "plain", "adversarial", "paper"), "style_tunable": ("default", "cin", "paper"),
+           "sr_separate": ("default", "dni", "blend"),
            "style_level_dynamic": ("default", "paper", "dual", "limit", "fixed"),
            "swinir_denoise_tunable": ("default", "fixed", "paper"), "swinir_sr_tunable": ("default", "plain", "paper"),
            "nafnet_denoise_tunable": ("default", "sidd", "fixed", "paper"),

@@ -41,8 +41,8 @@ def steps_of(phase, variables, count=2):
 
 def phase_of(model, trains, alpha, **options):
     return Phase(model=model, task=Style(), trains=trains, alpha_weights_losses=False, group_size=4,
-                 objectives=build_multi_loss({"only": {"terms": {"l2": 1.0}}}), optimizer=optax.adam(1e-2),
-                 sampler=lambda key: jnp.full(1, alpha), **options)
+                 objectives=build_multi_loss({"only": {"terms": {"l2": 1.0}}}),
+                 **{"optimizer": optax.adam(1e-2), **options}, sampler=lambda key: jnp.full(1, alpha))
 
 
 def same(one, other):
@@ -191,3 +191,19 @@ def test_a_phase_without_steps_has_those_of_the_whole_run(config):
     with config.unlocked():
         del config.phases.blocks.steps
     assert [phase.steps for phase in build(config).phases] == [2, 7]
+
+
+def test_a_network_begins_at_a_copy_of_the_one_before():
+    """Of separately trained networks only the phase's own moves, and it begins where `initial_from` says."""
+    control = dynjax.control.DNI(Stranger(), alpha=("first", "second"))
+    trees = [Stranger().init(jax.random.key(key), jnp.ones((1, 8, 8, 3))) for key in (0, 1)]
+    fresh, net = control.from_base(trees), BaseAlone(Stranger(), "second")
+    still = phase_of(net, "params/second", 0.0, initial_from="params/first", optimizer=optax.sgd(0.0))
+    copied = steps_of(still, fresh)
+    assert all(same(copied[name]["second"], fresh[name]["first"]) for name in ("params", "batch_stats"))
+    trained = steps_of(phase_of(net, "params/second", 0.0, call={"train": True}), fresh)
+    for name in ("params", "batch_stats"):
+        assert same(trained[name]["first"], fresh[name]["first"])
+        assert not same(trained[name]["second"], fresh[name]["second"])
+    with pytest.raises(ValueError, match="there is no 'third'"):
+        steps_of(phase_of(net, "params/second", 0.0, initial_from="params/third"), fresh)

@@ -63,6 +63,8 @@ def _settings(config):
     for name in config.phases.names:
         merged = config.copy_and_resolve_references()
         with merged.unlocked():
+            if not hasattr(config.phases[name].get("alpha"), "names") and "alpha" in config.phases[name]:
+                merged.alpha = None   # one alpha for all of the phase takes the place of where it is drawn from
             merged.update(config.phases[name])
             merged.phase = name
         yield merged
