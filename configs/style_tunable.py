@@ -5,8 +5,9 @@
 
 The style network and losses of Maggioni et al. 2023 (figure 7): each style's objective is a Gram distance, content,
 total variation and colour; alpha lies on the simplex. The paper reads VGG19; its weights must be had from elsewhere
-(net="vgg19", weights=FILE), so VGG16's stand in. Presets: default (minutes on two CPU cores), cin (norms alone are tuned:
-conditional instance norm, Dumoulin et al. 2017), paper (the published width and patch, on a folder of photographs), smoke (seconds).
+(net="vgg19", weights=FILE), so VGG16's stand in. Presets: default (minutes on two CPU cores), cin (norms alone
+are tuned: conditional instance norm, Dumoulin et al. 2017), paper (the published width and patch, on a folder of
+photographs), smoke (seconds).
 """
 from ml_collections import ConfigDict, config_dict
 

@@ -22,6 +22,8 @@ from dynjax.control.tunable import Tunable, TunableConv, TunableConvTranspose, T
 from dynjax.models import load, pretrained, save, shipped
 from dynjax.networks.conv_transpose import ConvTranspose
 
+__version__ = "0.1.0"
+
 __all__ = ["ConvTranspose", "DualTuningBlock", "DynamicNet", "Tunable", "TunableConv", "TunableConvTranspose",
            "TunableDense", "TuningBlock", "aggregate", "control", "data", "evaluation", "files", "grid", "image",
            "inference", "load", "metrics", "models", "networks", "objectives", "pretrained", "save", "shipped",
