@@ -16,7 +16,12 @@ from dynjax.control.tunable import (
     stack,
     tune,
 )
+from dynjax.registry import Registry
 
-__all__ = ["CIN", "DNI", "AlphaSpace", "BakedDynamicNet", "Blend", "Control", "DualTuningBlock", "DynamicNet",
-           "Tunable", "TunableConv", "TunableConvTranspose", "TunableDense", "TuningBlock", "aggregate",
+__all__ = ["CIN", "CONTROLS", "DNI", "AlphaSpace", "BakedDynamicNet", "Blend", "Control", "DualTuningBlock",
+           "DynamicNet", "Tunable", "TunableConv", "TunableConvTranspose", "TunableDense", "TuningBlock", "aggregate",
            "alpha_array", "base_network", "grid", "shared_alpha", "stack", "tune"]
+
+CONTROLS = Registry("control")
+for _control in (Blend, CIN, DNI, DynamicNet, Tunable):
+    CONTROLS.register(_control)

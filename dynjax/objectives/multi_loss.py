@@ -1,6 +1,5 @@
 """The parametric multi-loss: objectives weighted by the same alpha that tunes the kernels."""
 import dataclasses
-import difflib
 import numbers
 from collections.abc import Mapping
 
@@ -12,9 +11,13 @@ from dynjax.objectives.adversarial import Adversarial
 from dynjax.objectives.perceptual import LPIPS, Perceptual
 from dynjax.objectives.pixel import L1, L2, Charbonnier, Chroma, TotalVariation
 from dynjax.objectives.style import Gram
+from dynjax.registry import Registry, suggestion
 
-TERMS = {"l1": L1, "l2": L2, "charbonnier": Charbonnier, "chroma": Chroma, "total_variation": TotalVariation,
-         "perceptual": Perceptual, "gram": Gram, "lpips": LPIPS, "adversarial": Adversarial}
+TERMS = Registry("term")
+for _name, _term in {"l1": L1, "l2": L2, "charbonnier": Charbonnier, "chroma": Chroma,
+                     "total_variation": TotalVariation, "perceptual": Perceptual, "gram": Gram, "lpips": LPIPS,
+                     "adversarial": Adversarial}.items():
+    TERMS.register(_term, name=_name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,34 +138,31 @@ def build_multi_loss(config, *, axis_name=None):
         if unknown or not settings.get("terms"):
             raise ValueError(f"the objective {name!r} has {', '.join(map(str, settings)) or 'nothing'}; wanted terms, "
                              "at least one, and a weight if it is not 1.")
-        terms = tuple(_term(f"{name}.terms.{key}", key, value, axis_name) for key, value in settings["terms"].items())
+        terms = tuple(_scaled_term(f"{name}.terms.{key}", key, value, axis_name)
+                      for key, value in settings["terms"].items())
         objectives[name] = Objective(terms, float(settings.get("weight", 1.0)))
     return MultiLoss(objectives)
 
 
-def _term(where, key, value, axis_name):
+def _scaled_term(where, key, value, axis_name):
     """(scale, term) of one entry of a config."""
     if key not in TERMS:
-        raise ValueError(f"objectives.{where}: there is no term {key!r}; {_suggestion(key, TERMS)}")
+        raise ValueError(f"objectives.{where}: there is no term {key!r}; "
+                         f"{suggestion(key, TERMS.names())}")
     if not isinstance(value, numbers.Real | Mapping):
         raise ValueError(f"objectives.{where} is {value!r}; wanted the term's scale, a number, or a dict of scale and "
                          "options.")
     options = dict(value) if isinstance(value, Mapping) else {"scale": value}
     scale = float(options.pop("scale", 1.0))
-    fields = [field.name for field in dataclasses.fields(TERMS[key])]
+    fields = [field.name for field in dataclasses.fields(TERMS.get(key))]
     if "axis_name" in fields:
         options.setdefault("axis_name", axis_name)
     for name, option in options.items():
         if name not in fields:
-            known = _suggestion(name, ["scale", *fields])
+            known = suggestion(name, ["scale", *fields])
             raise ValueError(f"objectives.{where}: there is no option {name!r}; {known}")
         options[name] = tuple(option) if isinstance(option, list) else option
-    return scale, TERMS[key](**options)
-
-
-def _suggestion(name, known):
-    close = difflib.get_close_matches(name, known, 1)
-    return (f"did you mean {close[0]!r}? " if close else "") + f"Known are {', '.join(known)}."
+    return scale, TERMS.get(key)(**options)
 
 
 def _plain(settings):

@@ -1,4 +1,5 @@
 """What is learned: clean pictures to examples, and the protocol that judges."""
+from dynjax.registry import Registry
 from dynjax.tasks.completion import Completion
 from dynjax.tasks.denoise import Denoise
 from dynjax.tasks.denoise_deblur import DenoiseDeblur
@@ -8,4 +9,11 @@ from dynjax.tasks.style import Style
 from dynjax.tasks.super_resolution import SuperResolution
 from dynjax.tasks.task import Task
 
-__all__ = ["Completion", "Denoise", "DenoiseDeblur", "DenoisePairs", "Faces", "Style", "SuperResolution", "Task"]
+__all__ = ["TASKS", "Completion", "Denoise", "DenoiseDeblur", "DenoisePairs", "Faces", "Style", "SuperResolution",
+           "Task"]
+
+TASKS = Registry("task")
+for _name, _task in {"completion": Completion, "denoise": Denoise, "denoise_deblur": DenoiseDeblur,
+                     "denoise_pairs": DenoisePairs, "faces": Faces, "style": Style,
+                     "super_resolution": SuperResolution}.items():
+    TASKS.register(_task, name=_name)

@@ -8,17 +8,14 @@ import numpy as np
 import optax
 
 from dynjax import models
-from dynjax.control import CIN, DNI, Blend, Control, DynamicNet, Tunable, base_network
+from dynjax.control import CONTROLS, Control, base_network
 from dynjax.objectives import build_multi_loss, build_sampler, points_of
-from dynjax.tasks import Completion, Denoise, DenoiseDeblur, DenoisePairs, Faces, Style, SuperResolution
+from dynjax.tasks import TASKS
 from dynjax.training.adapters import BaseAlone, WithoutAlpha
 from dynjax.training.experiment import Experiment
 from dynjax.training.phase import Phase
 from dynjax.training.step import AXIS
 
-TASKS = {"completion": Completion, "denoise": Denoise, "denoise_deblur": DenoiseDeblur,
-         "denoise_pairs": DenoisePairs, "faces": Faces, "style": Style, "super_resolution": SuperResolution}
-CONTROLS = {"Blend": Blend, "CIN": CIN, "DNI": DNI, "DynamicNet": DynamicNet, "Tunable": Tunable}
 # What config.phases.NAME may say; all else is of the whole run.
 OF_A_PHASE = ("trains", "alpha", "steps", "batch_size", "batch_statistics", "average_decay", "task",
               "objectives", "critic", "optimizer", "data", "initial_from")
@@ -92,7 +89,8 @@ def _checked_phase(config, model, name):
     if not 0 <= config.average_decay < 1:
         raise ValueError(f"average_decay is {config.average_decay}; wanted less than 1, such as 0.99, or 0 for no "
                          "averaged weights.")
-    task = _construct(TASKS, config.task, "task")
+    options = config.task.to_dict()
+    task = TASKS.build(options.pop("name"), "task", **options)
     if hasattr(config.alpha, "names") and task.alpha_names and set(config.alpha.names) != set(task.alpha_names):
         raise ValueError(f"alpha.names is {', '.join(config.alpha.names)}; wanted {' and '.join(task.alpha_names)}, "
                          f"which the task {config.task.name} turns.")
@@ -171,7 +169,7 @@ def _control(config, net):
     chosen = options.pop("name")
     if not chosen:
         return net
-    control = _choose("control.name", chosen, CONTROLS)
+    control = CONTROLS.get(chosen, "control.name")
     names = tuple(config.alpha.names) if "alpha" in config else ()
     sampled = points_of(config.alpha.sampler) if names else None
     on_simplex = not names or (config.alpha.sampler == "simplex" if sampled is None
@@ -215,18 +213,6 @@ def _optimizer(config, learning_rate):
     if settings.clip:
         optimizer = optax.chain(optax.clip_by_global_norm(settings.clip), optimizer)
     return optax.MultiSteps(optimizer, settings.accumulate) if settings.accumulate > 1 else optimizer
-
-
-def _construct(classes, settings, what):
-    options = settings.to_dict()
-    name = options.pop("name")
-    chosen = _choose(f"{what}.name", name, classes)
-    known = list(inspect.signature(chosen).parameters)
-    for option in options:
-        if option not in known:
-            raise ValueError(f"{what}.{option} is set, but {what}.name {name!r} has no such option; "
-                             f"it takes {', '.join(known)}.")
-    return chosen(**options)
 
 
 def _choose(key, name, known):
