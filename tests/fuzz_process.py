@@ -25,6 +25,8 @@ from PIL import Image
 
 from dynjax.control import TunableConv
 from dynjax.files import PictureError, read_arrays, read_deep_picture, read_picture
+from dynjax.files.image_encoding import encoded
+from dynjax.files.image_file import read_image_file
 from dynjax.files.pickled_arrays import read_pickled_arrays
 from dynjax.models import load, load_card, pretrained
 
@@ -125,6 +127,15 @@ def check_picture(path):
             assert picture.dtype in dtypes and picture.ndim == 3 and picture.shape[-1] in channels and picture.size
     if error is not None:
         raise error
+    check_metadata(path)
+
+
+def check_metadata(path):
+    """What is said of a picture can be written beside another."""
+    metadata = read_image_file(path, name=str(path), reader="", with_metadata=True).metadata
+    for ending, dtype in ((".png", np.uint8), (".jpg", np.uint8), (".tif", np.uint16)):
+        other = np.zeros((1, 1, 3), dtype)
+        assert encoded(other, ending, metadata=metadata.fitted(other))
 
 
 def check_message(error, path):

@@ -195,12 +195,20 @@ def _tiff(folder):
               for name in ("tiff_lzw", "tiff_deflate", "packbits", "jpeg", "zstd")]
     files += [_saved("TIFF", bits, compression="group4"), _saved("TIFF", colour, big_tiff=True, exif=_exif()),
               _saved("TIFF", colour, save_all=True, append_images=[grey])]
+    from tiff_files import LZW, PACKBITS, tiff
+
+    files += [tiff(PIXELS.astype(int) % 2**bits, bits, 2, extra=(1,), compression=compression, planar=planar,
+                   big=planar) for bits, compression, planar in ((8, LZW, False), (4, PACKBITS, True), (2, LZW, False))]
     return [*files, *(_by_tifffile(PIXELS[..., :3], **options) for options in (
         {"tile": (16, 16)}, {"planarconfig": "separate"}, {"byteorder": ">"}))]
 
 
 def _deep_tiff(folder):
-    files = [_saved("TIFF", Image.fromarray(DEEP[..., 0])),
+    from tiff_files import LZW, PACKBITS, tiff
+
+    files = [tiff(DEEP, 16, 2, extra=(1,), compression=LZW, predictor=2, tile=(16, 16)),
+             tiff(DEEP[..., :3], 16, 2, planar=True, compression=PACKBITS, order=">"),
+             tiff(DEEP[..., :1] >> 4, 12, 1), _saved("TIFF", Image.fromarray(DEEP[..., 0])),
              _saved("TIFF", Image.fromarray(DEEP[..., 0]), compression="tiff_lzw")]
     return [*files, *(_by_tifffile(array, **options) for array, options in (
         (DEEP[..., :3], {}), (DEEP, {"photometric": "separated"}), (DEEP[..., 0], {"photometric": "miniswhite"}),

@@ -20,10 +20,11 @@ CHANNELS = {   # that Pillow writes without losing one; not all endings that it 
 def read_deep_picture(path):
     """Reads a picture without taking anything away.
 
-    16-bit PNG and TIFF keep their bits, and so does 16-bit grey of other formats; of the rest Pillow reads 8. Numbers
-    of 9 to 15 bits are scaled to 16. Palettes are looked up, a colour that stands for transparency becomes an alpha
-    channel, CMYK is converted, the rotation that a camera recorded is applied. Colours that a TIFF stores multiplied
-    by their alpha are divided by it; a fourth sample (a second of grey) that a TIFF says not to be alpha is left out.
+    16-bit PNG, TIFF and PPM keep their bits, and so does 16-bit grey of other formats; of the rest Pillow reads 8.
+    Numbers of 9 to 15 bits are scaled to 16. Palettes are looked up, a colour that stands for transparency becomes an
+    alpha channel, CMYK is converted, the rotation that a camera recorded is applied. Colours that a TIFF stores
+    multiplied by their alpha are divided by it; a fourth sample (a second of grey) that a TIFF says not to be alpha is
+    left out.
     Of several pages or frames the first is taken, as `read_picture` says it.
 
     Args:

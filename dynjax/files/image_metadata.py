@@ -31,7 +31,7 @@ class Metadata:
     def __post_init__(self):
         self.profile, self.xmp = (part or None for part in (self.profile, self.xmp))
         dpi = self.dpi or (self.exif.dpi if self.exif else None)
-        self.dpi = tuple(map(float, dpi)) if dpi and all(0.1 < value < 1e5 for value in dpi) else None
+        self.dpi = tuple(map(float, dpi)) if dpi and all(1 <= value < 2**16 for value in dpi) else None
 
     def fitted(self, pixels):
         """What of it may stand beside other pixels, [H, W, C], of the same image, upright.

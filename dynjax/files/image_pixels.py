@@ -32,12 +32,12 @@ def to_rgb8(image):
     """
     top, channels = np.iinfo(image.dtype).max, image.shape[-1]
     if channels in (2, 4):
-        alpha = image[..., -1]
-        colours = image[..., :-1]
-        result = np.empty(colours.shape, np.uint8)
+        wide = np.uint32 if top == 255 else np.uint64   # than top * top * 255
+        alpha, white = image[..., -1].astype(wide), (top - image[..., -1]) * wide(top)
+        result = np.empty((*image.shape[:2], channels - 1), np.uint8)
         for channel in range(channels - 1):   # one by one, to keep the wide numbers few
-            over = colours[..., channel] * alpha.astype(np.uint64) + np.uint64(top) * (top - alpha)
-            result[..., channel] = (over * np.uint64(255) + np.uint64(top * top // 2)) // np.uint64(top * top)
+            over = image[..., channel] * alpha + white
+            result[..., channel] = (over * wide(255) + wide(top * top // 2)) // wide(top * top)
     else:
         result = rescale(image, top, 255)
     return np.ascontiguousarray(result if result.shape[-1] == 3 else np.repeat(result, 3, -1))

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from dynjax.files.image_errors import PictureError, check_size, too_large, without_range
+from dynjax.files.image_pixels import rescale
 from dynjax.files.messages import one_line
 from dynjax.files.orientation import ORIENTATION, turned
 
@@ -71,21 +72,40 @@ def _unidentified(file, name):
 
 
 def pixels(image, name):
-    """Decodes an opened image and turns it upright: uint8, or uint16 for 16-bit grey, [H, W, C].
+    """Decodes an opened image and turns it upright: uint8, or uint16 for 16-bit grey and portable pixmaps, [H, W, C].
 
     Raises:
       PictureError: values without a known range.
     """
     if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
         raise without_range(name, "floating point" if image.mode == "F" else "32-bit integer")
+    if (deep := _portable_colours(image)) is not None:
+        return deep
     image.load()
     orientation = image.getexif().get(ORIENTATION)   # none of a TIFF, which is turned by now
     if image.mode.startswith("I"):
         array = np.asarray(image).astype(np.uint16)
     else:
         grey = image.mode in ("1", "L", "LA", "La")
-        array = np.array(image.convert(MODES[(1 if grey else 3) + image.has_transparency_data]))
+        mode = MODES[(1 if grey else 3) + image.has_transparency_data]
+        array = np.array(image if image.mode == mode else image.convert(mode))
     return turned(array[..., None] if array.ndim == 2 else array, orientation)
+
+
+def _portable_colours(image):
+    """uint16 [H, W, 3] of a portable pixmap (P6) of more than 8 bits, of which Pillow keeps 8; None of others."""
+    if image.format != "PPM" or image.mode != "RGB" or image.tile[0].codec_name != "ppm":
+        return None
+    most = image.tile[0].args[-1]
+    if most < 256:
+        return None
+    image.fp.seek(image.tile[0].offset)
+    size = image.height * image.width * 3
+    data = image.fp.read(2 * size)
+    if len(data) < 2 * size:
+        raise ValueError(f"its pixels have {len(data)} bytes of {2 * size}")
+    numbers = np.minimum(np.frombuffer(data, ">u2"), most).reshape(image.height, image.width, 3)
+    return rescale(numbers.astype(np.uint16), most, 65535)
 
 
 def has_further_frames(image):

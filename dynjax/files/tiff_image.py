@@ -115,13 +115,12 @@ def _bits(page):
 def _by_pillow(file, page, number, bits, name):
     """Decodes what has 8 bits and colours or a compression that only Pillow knows."""
     if bits > 8:
-        colours = one_line(getattr(page.photometric, "name", page.photometric))
-        compression = getattr(page.compression, "name", page.compression)
+        colours = _named(page.photometric)
         if page.photometric not in COLOURS:
             raise PictureError(f"{name} is a TIFF of {bits}-bit {colours}; wanted grey, RGB or CMYK of 8 or 16 bits: "
                                "convert it, best to a 16-bit PNG")
         if page.compression not in READ:
-            raise _undecoded(page, bits, compression, name)
+            raise _undecoded(page, bits, "a codec that is not here", name)
         raise PictureError(f"{name} has a first page of shape {page.shape}; wanted [H, W, C], C from 1 to 4, 4 for "
                            "CMYK: convert it, best to a 16-bit PNG")
     if page.photometric == YCBCR and page.compression == NONE and page.is_subsampled:   # which Pillow takes for whole
@@ -134,11 +133,15 @@ def _by_pillow(file, page, number, bits, name):
         return pixels(image, name)
 
 
+def _named(value):
+    """A tag's value by its name; in damaged files it may be any text or bytes."""
+    return one_line(getattr(value, "name", value))
+
+
 def _undecoded(page, bits, why, name):
     return PictureError(f"{name} is a {bits}-bit TIFF of {page.samplesperpixel} channels by "
-                        f"{getattr(page.compression, 'name', page.compression)}, which cannot be decoded "
-                        f"({one_line(why)}); it is damaged, or of a kind that is not read: save it uncompressed or "
-                        "with deflate")
+                        f"{_named(page.compression)}, which cannot be decoded ({one_line(why)}); it is damaged, or of "
+                        "a kind that is not read: save it uncompressed or with deflate")
 
 
 def _samples(file, tiff, page, bits, name):
