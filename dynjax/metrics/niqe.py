@@ -36,7 +36,8 @@ def niqe(x, *, statistics="niqe_pris_params.npz", border=0, channel="y", flat_ar
       numpy float64, [B]; NaN for a picture that is flat in all blocks but one.
 
     Raises:
-      ValueError: no [B, H, W, C], no floats, an unknown channel, fewer than two whole blocks, a file of something else.
+      ValueError: no [B, H, W, C], no floats or far outside [0, 1], an unknown channel, fewer than two whole
+        blocks, a file of something else.
       FileNotFoundError: no such statistics.
     """
     x = as_pictures("niqe", x)
