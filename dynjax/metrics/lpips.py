@@ -19,7 +19,7 @@ PART = 2**18      # pixels at once, for each of which VGG16 holds one to two kil
 
 
 def lpips(a, b, *, net="alex"):
-    """LPIPS v0.1 per image on RGB, no border cut, no rounding: 0 for equal pictures, lower is better.
+    """LPIPS v0.1 per image on RGB, no border cut, no rounding: exactly 0 for equal pictures, lower is better.
 
     The learned distance of Zhang et al. 2018. Pictures are padded to one of a few sizes (`dynjax.image.buckets`) and
     what lies outside is kept out of every layer, so that many sizes compile few programs and the values stay those of
@@ -55,8 +55,12 @@ def lpips(a, b, *, net="alex"):
             start = min(start, len(a) - part)          # the last part overlaps rather than be another program
             now = slice(start, start + part)
             if target is None or len(b) > 1:
-                target = _target(weights, _padded(b[now] if len(b) > 1 else b), size, net=net)
-            distances[now] = _distances(weights, _padded(a[now]), size, target, net=net)
+                wanted = _padded(b[now] if len(b) > 1 else b)
+                target = _target(weights, wanted, size, net=net)
+            images = _padded(a[now])
+            # Two programs compute the features of the two, and may round differently where the pictures are equal.
+            distances[now] = np.where((images == wanted).all((1, 2, 3)), 0,
+                                      _distances(weights, images, size, target, net=net))
     return distances
 
 
@@ -92,7 +96,7 @@ def lpips_distance(weights, a, b, *, net, check_range=True):
         False for a loss, which takes whatever an untrained network gives.
 
     Returns:
-      float32, [B]. Its gradient is finite everywhere, at equal pictures too.
+      float32, [B]; exactly 0 for equal pictures. Its gradient is finite everywhere, at equal pictures too.
 
     Raises:
       ValueError: as `lpips`.
@@ -117,7 +121,21 @@ def _differences(weights, a, b, net, check_range):
     _check(a, b, net)
     if check_range:
         _check_range(a, b)
-    return _compare(weights, *(_features(weights, images, net) for images in (a, b)))
+    same = jnp.all(_as_rgb(a) == _as_rgb(b), (1, 2, 3))[:, None, None]
+    differences = _compare(weights, *(_features(weights, images, net) for images in (a, b)))
+    return {layer: _zero_where(same, values) for layer, values in differences.items()}
+
+
+@jax.custom_jvp
+def _zero_where(same, values):
+    """0 where `same`, lest the features of equal pictures, rounded differently, leave a rest; with all derivatives of
+    `values`, which a constant 0 would not have."""
+    return jnp.where(same, 0, values)
+
+
+@_zero_where.defjvp
+def _derivative(primals, tangents):
+    return _zero_where(*primals), tangents[1]
 
 
 def _features(weights, images, net, size=None):
