@@ -7,6 +7,7 @@ lie outside its range. For photographs they mean nothing: hair and mouth are els
 import numpy as np
 
 from dynjax.data.drawn_faces import BLOND, DARK, SMILE, ZOOM
+from dynjax.image.value_range import unit_floats
 
 # Top, bottom, left, right, as fractions of the side.
 CROWN = (0.119, 0.225, 0.406, 0.594)      # hair and nothing else in every face that is drawn
@@ -24,7 +25,7 @@ def measure_hair(images):
       float64, [...].
 
     Raises:
-      ValueError: another shape or dtype.
+      ValueError: another shape or dtype; floats far outside [0, 1].
     """
     crown = _region(images, CROWN, 16, "measure_hair").mean((-3, -2)) @ BRIGHTNESS
     dark, blond = BRIGHTNESS @ DARK, BRIGHTNESS @ BLOND
@@ -44,7 +45,7 @@ def measure_smile(images):
       float64, [...]; 0 where there is no mouth at all.
 
     Raises:
-      ValueError: another shape or dtype.
+      ValueError: another shape or dtype; floats far outside [0, 1].
     """
     green = _region(images, MOUTH, 32, "measure_smile")[..., 1]
     height, width = green.shape[-2:]
@@ -70,9 +71,7 @@ def _region(images, region, smallest, caller):
     if images.ndim < 3 or images.shape[-1] != 3 or images.shape[-2] != images.shape[-3] or images.shape[-2] < smallest:
         raise ValueError(f"{caller} got shape {images.shape}; wanted [..., H, W, 3], square and {smallest} pixels or "
                          "more: faces as draw_face draws them")
-    if images.dtype != np.uint8 and images.dtype.kind != "f" and images.dtype.name != "bfloat16":
-        raise ValueError(f"{caller} got dtype {images.dtype}; wanted uint8, or floats in [0, 1]")
+    images = unit_floats(caller, images[None], raw=True)[0]
     top, bottom, left, right = (place * images.shape[-2] for place in region)
     rows, columns = slice(int(np.ceil(top)), int(bottom)), slice(int(np.ceil(left)), int(right))
-    part = images[..., rows, columns, :].astype(np.float64)
-    return part / 255 if images.dtype == np.uint8 else part
+    return images[..., rows, columns, :]

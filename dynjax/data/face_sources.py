@@ -70,8 +70,11 @@ def open_celeba(place, *, split=None):
         from dynjax.data.zip_source import ZipSource
         source = ZipSource(archive)
     else:
-        raise ValueError(f"the folder {folder} holds neither img_align_celeba nor img_align_celeba.zip; wanted the "
-                         "folder in which the downloaded files of CelebA lie")
+        broken = [path.name for path in (folder / "img_align_celeba", folder / "img_align_celeba.zip")
+                  if path.is_symlink() and not path.exists()]
+        raise ValueError(f"the folder {folder} holds neither img_align_celeba nor img_align_celeba.zip"
+                         f"{f' ({broken[0]} is a broken link)' if broken else ''}; wanted the folder in which the "
+                         "downloaded files of CelebA lie")
     source.description = f"celeba:{place}"
     lists = [_find(folder, where, f"list_{what}.txt", f"list_{what}.csv")
              for where, what in (("Anno", "attr_celeba"), ("Eval", "eval_partition"))]

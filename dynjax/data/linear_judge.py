@@ -3,6 +3,8 @@ import dataclasses
 
 import numpy as np
 
+from dynjax.image.value_range import unit_floats
+
 LARGEST_SIDE = 32       # of the averaged picture that is looked at; 3 x 32 x 32 numbers are solved for
 MOST = 4_000            # pictures of each kind
 KEPT_BACK = 5           # every fifth tells how well it does
@@ -25,15 +27,15 @@ class LinearJudge:
     tried: int
 
     def __call__(self, pictures):
-        """Pictures [B, H, W, 3] in [0, 1] to [B].
+        """Pictures [B, H, W, 3], uint8 or floats in [0, 1], to [B].
 
         Raises:
-          ValueError: another size than it was fitted to.
+          ValueError: another size than it was fitted to, another dtype, floats far outside [0, 1].
         """
         if np.shape(pictures)[1:] != self.shape:
             raise ValueError(f"the judge got pictures of shape {np.shape(pictures)}; wanted "
                              f"[B, {', '.join(map(str, self.shape))}], as those it was fitted to.")
-        return np.tensordot(_averaged(np.asarray(pictures, np.float64)), self.weights, 3) + self.bias
+        return np.tensordot(_averaged(unit_floats("the judge", pictures, raw=True)), self.weights, 3) + self.bias
 
 
 def fit_linear_judge(without, with_it):
@@ -42,14 +44,15 @@ def fit_linear_judge(without, with_it):
     For pictures that are aligned, such as faces cut alike: a pixel means the same place in all of them.
 
     Args:
-      without, with_it: pictures of the two kinds, float32 [H, W, 3] in [0, 1], all of one size: sources of
-        `open_source`, or lists. Of more than 4,000 pictures so many are taken, spread over all.
+      without, with_it: pictures of the two kinds, [H, W, 3], all of one size: sources of `open_source`, whose pictures
+        are uint8, or lists of uint8 or of floats in [0, 1]. Of more than 4,000 pictures so many are taken, spread
+        over all.
 
     Returns:
       A LinearJudge.
 
     Raises:
-      ValueError: fewer than 5 of a kind, or pictures of several sizes.
+      ValueError: fewer than 5 of a kind, pictures of several sizes, another dtype, floats far outside [0, 1].
     """
     if min(len(without), len(with_it)) < FEWEST:
         raise ValueError(f"a judge got {len(without)} pictures without the attribute and {len(with_it)} with it; "
@@ -59,13 +62,13 @@ def fit_linear_judge(without, with_it):
         places = np.unique(np.linspace(0, len(source) - 1, min(len(source), MOST)).round().astype(int))
         pictures = []
         for place in places:
-            picture = np.asarray(source[int(place)], np.float32)
+            picture = np.asarray(source[int(place)])
             shape = shape or picture.shape
             if picture.shape != shape:
                 raise ValueError(f"a judge got pictures of shapes {shape} and {picture.shape}; wanted one size: set "
                                  "size and crop.")
-            pictures.append(_averaged(picture[None])[0])
-        kinds.append(np.stack(pictures).reshape(len(pictures), -1).astype(np.float64))
+            pictures.append(_averaged(unit_floats("a judge", picture[None]))[0])
+        kinds.append(np.stack(pictures).reshape(len(pictures), -1))
     held = [np.arange(len(kind)) % KEPT_BACK == KEPT_BACK - 1 for kind in kinds]
     fitted = [kind[~back] for kind, back in zip(kinds, held, strict=True)]
     # Both kinds weigh the same, however many there are of each.

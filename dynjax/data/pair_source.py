@@ -1,10 +1,11 @@
 """Pairs of a noisy and a clean picture: two folders, or SIDD as it is distributed."""
+import os
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 
-from dynjax.data.picture_source import PictureSource, open_folder, unique_names
+from dynjax.data.picture_source import FileSource, PictureSource, open_folder, unique_names
 from dynjax.files.pictures import PictureError
 
 FOLDERS = ("noisy", "clean")
@@ -49,7 +50,7 @@ def open_pairs(place):
     if len(folders) != 2 or not all(folders):
         raise ValueError(f"the source pairs:{place} names {sum(map(bool, folders))} folders; wanted "
                          "NOISY:CLEAN, or one folder with the folders noisy and clean in it.")
-    noisy, clean = map(open_folder, folders)
+    noisy, clean = (open_folder(folder, every_link=True) for folder in folders)   # clean ones may be shared by links
     alone = sorted(set(noisy.names) ^ set(clean.names))
     if alone:
         some = ", ".join(alone[:5]) + (", ..." if len(alone) > 5 else "")
@@ -87,9 +88,9 @@ def open_sidd(place, *, split=None):
         return _SiddBlocks(folder)
     if split not in (None, "train"):
         raise ValueError(f"SIDD has no split {split!r}; wanted 'train' or 'valid'.")
-    data = folder / "Data" if (folder / "Data").is_dir() else folder
+    data = Path(os.path.abspath(folder / "Data" if (folder / "Data").is_dir() else folder))
     try:
-        everything = open_folder(data)
+        everything = open_folder(data, every_link=True)
     except ValueError as error:
         raise ValueError(f"{error}. Wanted a folder with SIDD as it is distributed, {SIDD}.") from None
     there = set(everything.paths)
@@ -103,12 +104,7 @@ def open_sidd(place, *, split=None):
             f"beside the {missing[0][0]} pictures there is no {missing[0][1]}" if missing else
             f"there is no picture called *_NOISY_SRGB_* in {data}") + f"; wanted {SIDD}.")
     names = unique_names([str(Path(path).relative_to(data)).replace("_NOISY", "") for path in noisy])
-    sources = []
-    for paths in (noisy, clean):
-        source = open_folder(data)
-        source.paths, source.names = tuple(paths), tuple(names)
-        sources.append(source)
-    return PairSource(f"sidd:{place}", *sources)
+    return PairSource(f"sidd:{place}", *(FileSource(everything.description, paths, names) for paths in (noisy, clean)))
 
 
 def _renamed(path, old, new):

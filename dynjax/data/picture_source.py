@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dynjax.files.pictures import PictureError, is_picture, read_picture
+from dynjax.data.folder_walk import open_walk
+from dynjax.files.pictures import PictureError, read_picture
 
 log = logging.getLogger("dynjax.data")
 
@@ -79,35 +80,38 @@ class PictureSource:
 
 
 class FileSource(PictureSource):
-    """Pictures in files: `paths` in the order given, `names` one each."""
+    """Pictures in files: `paths` in the order given, made absolute; `names` one each."""
 
     def __init__(self, description, paths, names):
         super().__init__(description, names)
-        self.paths = tuple(map(str, paths))
+        self.paths = tuple(map(os.path.abspath, paths))
 
     def read(self, index):
         return read_picture(self.paths[index])
 
 
-def open_folder(folder):
-    """All pictures in a folder and the folders below it, sorted by path; hidden ones are left out."""
+def open_folder(folder, *, every_link=False):
+    """All pictures in a folder and the folders below it, sorted by path; links are followed, hidden ones left out.
+
+    Paths are made absolute, so that a later change of the working folder changes nothing. What cannot be reached, such
+    as a broken link or a folder that may not be read, is named in one warning of the logger "dynjax.data".
+
+    Args:
+      folder: its path, with ~ for the home folder.
+      every_link: whether a picture that is reached by several paths is there under each; see `FolderWalk`.
+
+    Raises:
+      ValueError: no such folder, no picture in it, or it may not be read.
+    """
     folder = Path(folder).expanduser()
-    if folder.is_file():
-        raise ValueError(f"{folder} is a file; wanted a folder of pictures or a .zip: give the folder it lies in")
-    if not folder.exists():
-        raise ValueError(f"there is no folder {folder}; check the path, which is taken from {Path.cwd()}")
-    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")
-                   if is_picture(path.name) and path.is_file())
-    found = [path for path in found if not is_hidden(path)]
-    if not found:
+    walk = open_walk(folder, every_link=every_link)
+    if not walk.found:
+        left_out = walk.left_out()
         raise ValueError(f"the folder {folder} holds no pictures; wanted .png, .jpg, .webp or the like in it or in "
-                         "folders below it")
-    return FileSource(f"folder:{folder}", [folder / path for path in found], unique_names(found))
-
-
-def is_hidden(path):
-    """Whether a relative path lies in what systems hide: ".thumbnails/...", "__MACOSX/..." of zips made on a Mac."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(path).parts)
+                         f"folders below it{f'. There is {left_out}' if left_out else ''}")
+    walk.warn()
+    return FileSource(f"folder:{folder}", [os.path.join(walk.folder, path) for path in walk.found],
+                      unique_names(walk.found))
 
 
 def unique_names(paths):

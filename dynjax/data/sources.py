@@ -22,7 +22,8 @@ def open_source(spec, *, split=None, data_dir=None, feature=None, attribute="", 
       spec: one of
         "samples": the colour photographs that scikit-image installs; nothing is downloaded. Splits: "test" is
           chelsea and coffee, "train" the others, None all.
-        "folder:PATH" or the path of a folder: every picture in it and below it, sorted by path.
+        "folder:PATH" or the path of a folder: every picture in it and below it, sorted by path. Links are followed;
+          what cannot be reached is named in a warning; hidden folders and those of the system are left out.
         "zip:PATH" or the path of a .zip: the same, without unpacking.
         "tfds:NAME", such as "tfds:div2k/bicubic_x4": a data set prepared as array_record; TensorFlow is not needed.
         "drawn-faces": 12,000 drawn faces whose hair colour and smile are known; attributes Blond_Hair and Smiling.

@@ -1,6 +1,7 @@
 """Pictures of a prepared tensorflow-datasets data set, read by index without TensorFlow."""
 import functools
 import io
+import os
 import shlex
 import threading
 from pathlib import Path
@@ -29,7 +30,8 @@ class TfdsSource(PictureSource):
 
     def __init__(self, name, *, split=None, data_dir=None, feature=None):
         self.name, self.split = name, split or "train"
-        self.data_dir = None if data_dir is None else str(Path(data_dir).expanduser())
+        # Opened again later, from wherever that is.
+        self.data_dir = None if data_dir is None else os.path.abspath(Path(data_dir).expanduser())
         builder = self._builder()
         self.images = _image_features(builder)
         self.feature = _choose_feature(name, self.images, sorted(builder.info.features), feature)

@@ -1,35 +1,48 @@
 """Pictures read out of a zip file (DIV2K_train_HR.zip as it is downloaded) without unpacking it."""
 import io
+import os
+import posixpath
+import stat
 import threading
 import zipfile
 from pathlib import Path
 
-from dynjax.data.picture_source import PictureSource, is_hidden, unique_names
+from dynjax.data.folder_walk import is_hidden, shortened
+from dynjax.data.picture_source import PictureSource, log, unique_names
 from dynjax.files.pictures import PictureError, is_picture, read_picture
 
 
 class ZipSource(PictureSource):
-    """All pictures in a zip and in the folders within it, sorted by path.
+    """All pictures in a zip and in the folders within it, sorted by path; hidden ones are left out.
+
+    Links within the zip are not followed: what they lead to is there under its own path. One that leads out of the zip
+    is named in a warning of the logger "dynjax.data".
 
     Raises:
       ValueError: no such file, not a zip, or no picture in it.
     """
 
     def __init__(self, path):
-        self.path = Path(path).expanduser()
+        path = Path(path).expanduser()
+        self.path = Path(os.path.abspath(path))   # opened again later, from wherever that is
         if not self.path.is_file():
-            raise ValueError(f"there is no zip file {self.path}; check the path, which is taken from {Path.cwd()}")
+            raise ValueError(f"there is no zip file {path}; check the path, which is taken from {Path.cwd()}")
         try:
             with zipfile.ZipFile(self.path) as archive:
-                files = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+                entries = [entry for entry in archive.infolist() if not is_hidden(entry.filename)]
+                astray = [entry.filename for entry in entries if _leads_out(archive, entry)]
         except (zipfile.BadZipFile, OSError) as error:
             raise ValueError(f"{self.path} cannot be opened as a zip ({error}); it is damaged or not wholly "
                              "downloaded: fetch it again") from error
-        self.members = tuple(sorted(name for name in files if is_picture(name) and not is_hidden(name)))
+        files = [entry.filename for entry in entries if not entry.is_dir() and not _is_link(entry)]
+        self.members = tuple(sorted(set(filter(is_picture, files))))   # a later entry replaces one of its name
         if not self.members:
             raise ValueError(f"{self.path} holds no pictures among {len(files)} files; wanted a zip of .png, .jpg, "
                              ".webp or the like")
-        super().__init__(f"zip:{self.path}", unique_names(self.members))
+        if astray:
+            log.warning("left out of %s: links that lead out of it (%s); pack what they lead to, for the set is "
+                        "smaller than it looks", self.path, shortened(astray))
+        super().__init__(f"zip:{path}", unique_names(self.members))
         self._open()
 
     def _open(self):
@@ -55,3 +68,20 @@ class ZipSource(PictureSource):
     def __setstate__(self, state):
         super().__setstate__(state)
         self._open()
+
+
+def _is_link(entry):
+    """Whether a zip's entry is a symbolic link, which is stored as a file that holds where it leads."""
+    return stat.S_ISLNK(entry.external_attr >> 16)
+
+
+def _leads_out(archive, entry):
+    """Whether an entry is a link to what the zip does not hold."""
+    if not _is_link(entry):
+        return False
+    try:
+        target = archive.read(entry).decode() if entry.file_size <= 4096 else "/"   # no path is longer
+    except Exception:   # damage shows as BadZipFile, zlib.error ...; a password as RuntimeError
+        return True
+    place = posixpath.normpath(posixpath.join(posixpath.dirname(entry.filename), target))
+    return place != "." and not any(name == place or name.startswith(place + "/") for name in archive.namelist())

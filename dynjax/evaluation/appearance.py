@@ -67,7 +67,7 @@ def measure_appearance(model, variables, task, images, line, *, seed=0, progress
         outputs = grid(model, variables, batch["input"], points)
         start, *outputs = [np.asarray(task.answer(output, batch)) for output in outputs]
         places = [(walk, float(alpha)) for walk in walks for alpha in line]
-        bands = metrics.band_energies(start)
+        bands = metrics.band_energies(start.clip(0, 1))
         return [{"image": name, "blocks": walk, f"{ALPHA}{ALL}": alpha, **_look(start, output, bands)}
                 for (walk, alpha), output in zip(places, outputs, strict=True)], np.concatenate(outputs)
 
@@ -127,12 +127,13 @@ def appearance_table(rows):
 
 def _look(start, output, bands):
     """The MEASURES of one output [1, H, W, 3] beside the one at alpha 0."""
+    start, seen = start.clip(0, 1), output.clip(0, 1)   # at alphas that were not trained outputs may lie far outside
     with np.errstate(divide="ignore", invalid="ignore"):
-        detail = 10 * np.log10(metrics.band_energies(output) / bands)[0]
-    return {"colour": float(metrics.colour_distance(start, output)[0]),
-            "structure": float(metrics.structure_correlation(start, output)[0]),
+        detail = 10 * np.log10(metrics.band_energies(seen) / bands)[0]
+    return {"colour": float(metrics.colour_distance(start, seen)[0]),
+            "structure": float(metrics.structure_correlation(start, seen)[0]),
             **dict(zip(OCTAVES, map(float, detail), strict=True)),
-            "texture": float(metrics.texture_length(output)[0]),
+            "texture": float(metrics.texture_length(seen)[0]),
             "clipped": float(np.mean((output < 0) | (output > 1)))}
 
 

@@ -2,6 +2,9 @@
 import logging
 
 import jax
+import numpy as np
+
+from dynjax.image.value_range import check_unit_range, is_floating
 
 log = logging.getLogger("dynjax.evaluation")
 
@@ -11,17 +14,28 @@ def examples_of(make, images, seed, left_out, reasons):
 
     Args:
       make: (picture, key) -> example, such as a task's evaluation_example; a ValueError says that the task cannot use
-        the picture. images: yields (name, picture).
+        the picture. images: yields (name, picture), floats in [0, 1].
       seed: of what the task draws; picture i draws the same whatever the others are.
       left_out, reasons: lists to which the name of a picture that cannot be used, and why, are added.
+
+    Raises:
+      ValueError: a picture on 0..255 or another range; none is left out for that, as all will be so.
     """
     for index, (name, image) in enumerate(images):
+        _check_range(name, image)
         try:
             example = make(image, jax.random.fold_in(jax.random.key(seed), index))
         except ValueError as error:
             leave_out(name, error, left_out, reasons)
             example = None
         yield None if example is None else (name, example)
+
+
+def _check_range(name, image):
+    image = np.asarray(image)
+    if not is_floating(image.dtype):
+        raise ValueError(f"the picture {name} is {image.dtype}; wanted floats in [0, 1]: divide 8-bit values by 255.")
+    check_unit_range(f"the evaluation of the picture {name}", image[None])
 
 
 def leave_out(name, error, left_out, reasons):

@@ -27,7 +27,7 @@ def colour_distance(a, b):
       numpy float64, [B].
 
     Raises:
-      ValueError: no floats [B, H, W, 3], or different numbers of images.
+      ValueError: no floats [B, H, W, 3], far outside [0, 1], or different numbers of images.
     """
     from skimage.color import rgb2lab
 
@@ -50,9 +50,9 @@ def structure_correlation(a, b):
       numpy float64, [B]: 1 for the same edges, 0 for edges elsewhere; NaN where one picture has none.
 
     Raises:
-      ValueError: no floats [B, H, W, C], or different shapes.
+      ValueError: no floats [B, H, W, C], far outside [0, 1], or different shapes.
     """
-    a, b = (_gradient(x) for x in prepare("structure_correlation", *map(_clip, (a, b)), **_PLAIN))
+    a, b = map(_gradient, _clipped_luma("structure_correlation", a, b))
     a, b = (x - x.mean((1, 2), keepdims=True) for x in (a, b))
     spread = np.sqrt(np.mean(a**2, (1, 2)) * np.mean(b**2, (1, 2)))
     return np.divide(np.mean(a * b, (1, 2)), spread, out=np.full(len(a), np.nan), where=spread > 1e-12)
@@ -71,9 +71,9 @@ def band_energies(a):
       numpy float64, [B, 4].
 
     Raises:
-      ValueError: no floats [B, H, W, C].
+      ValueError: no floats [B, H, W, C], or far outside [0, 1].
     """
-    y, _ = prepare("band_energies", _clip(a), _clip(a), **_PLAIN)
+    y, _ = _clipped_luma("band_energies", a, a)
     y = y[..., 0] / 255
     blurred = [y] + [_blur(y, sigma) for sigma in BANDS]
     return np.stack([np.var(fine - coarse, axis=(1, 2)) for fine, coarse in pairwise(blurred)], -1)
@@ -92,20 +92,18 @@ def texture_length(a):
       numpy float64, [B]; NaN for flat pictures and for sides below 32 pixels.
 
     Raises:
-      ValueError: no floats [B, H, W, C].
+      ValueError: no floats [B, H, W, C], or far outside [0, 1].
     """
-    y, _ = prepare("texture_length", _clip(a), _clip(a), **_PLAIN)
+    y, _ = _clipped_luma("texture_length", a, a)
     if min(y.shape[1:3]) < SMALLEST_TEXTURE:
         return np.full(len(y), np.nan)
     y = y[..., 0] / 255
     return np.array([_length(picture) for picture in y - _blur(y, COARSEST)])
 
 
-_PLAIN = dict(channel="y", border=0, quantize=False)
-
-
-def _clip(images):
-    return images.clip(0, 1) if hasattr(images, "clip") else images   # what is no array is refused by name later
+def _clipped_luma(name, a, b):
+    """Y of two batches on 0..255, float64 [B, H, W, 1], of their values clipped to [0, 1]."""
+    return prepare(name, *(as_pictures(name, x).clip(0, 1) for x in (a, b)), channel="y", border=0, quantize=False)
 
 
 def _blur(y, sigma):

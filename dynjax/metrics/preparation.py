@@ -1,9 +1,9 @@
 """What psnr, ssim and psnrb do with their pictures before they compare: checks, 8 bits, border, channel."""
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from dynjax.image.colour import luma
+from dynjax.image.value_range import check_unit_range, is_floating
 
 
 def prepare(name, a, b, *, channel, border, quantize):
@@ -19,7 +19,8 @@ def prepare(name, a, b, *, channel, border, quantize):
       Two arrays [B, H - 2 border, W - 2 border, C or 1].
 
     Raises:
-      ValueError: wrong or different shapes, no floats, an unknown channel, a border that leaves nothing.
+      ValueError: wrong or different shapes, no floats, values far outside [0, 1] or not finite, an unknown channel, a
+        border that leaves nothing.
     """
     a, b = as_pictures(name, a), as_pictures(name, b)
     if a.shape != b.shape:
@@ -30,15 +31,16 @@ def prepare(name, a, b, *, channel, border, quantize):
 
 
 def as_pictures(name, images):
-    """float64 [B, H, W, 1 or 3] of numpy or JAX floats, or a sentence."""
+    """float64 [B, H, W, 1 or 3] of numpy or JAX floats in [0, 1], or a sentence; what slightly overshoots stays."""
     if isinstance(images, jax.core.Tracer):
         raise ValueError(f"{name} got a traced array; it computes on the host in float64: call it outside jit.")
-    if not isinstance(images, np.ndarray | jax.Array) or not jnp.issubdtype(images.dtype, jnp.floating):
+    if not isinstance(images, np.ndarray | jax.Array) or not is_floating(images.dtype):
         kind = getattr(images, "dtype", type(images).__name__)
         raise ValueError(f"{name} got {kind}; wanted arrays of floats in [0, 1]: divide 8-bit values by 255.")
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
         raise ValueError(f"{name} got shape {images.shape}; wanted [B, H, W, C] with C = 1 or 3: add image[None] for "
                          "one picture, image[..., None] for a grey one.")
+    check_unit_range(name, images)
     return np.asarray(images, np.float64)
 
 

@@ -20,7 +20,8 @@ def psnr(a, b, *, channel="rgb", border=0, quantize=True):
       numpy float64, [B].
 
     Raises:
-      ValueError: shapes differ or are not [B, H, W, C], no floats, unknown channel, border too large.
+      ValueError: shapes differ or are not [B, H, W, C], no floats or far outside [0, 1], unknown channel,
+        border too large.
     """
     a, b = prepare("psnr", a, b, channel=channel, border=border, quantize=quantize)
     error = np.mean((a - b) ** 2, axis=(1, 2, 3))

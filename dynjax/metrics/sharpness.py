@@ -19,7 +19,7 @@ def laplacian_energy(a, *, channel="rgb", border=0, quantize=True):
       numpy float64, [B].
 
     Raises:
-      ValueError: no floats [B, H, W, C], unknown channel, less than 3 x 3 pixels left.
+      ValueError: no floats [B, H, W, C] or far outside [0, 1], unknown channel, less than 3 x 3 pixels left.
     """
     a, _ = prepare("laplacian_energy", a, a, channel=channel, border=border, quantize=quantize)
     if min(a.shape[1:3]) < 3:

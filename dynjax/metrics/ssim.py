@@ -23,7 +23,8 @@ def ssim(a, b, *, channel="rgb", border=0, quantize=True):
       numpy float64, [B].
 
     Raises:
-      ValueError: shapes differ or are not [B, H, W, C], no floats, unknown channel, less than 11 pixels a side left.
+      ValueError: shapes differ or are not [B, H, W, C], no floats or far outside [0, 1], unknown channel,
+        less than 11 pixels a side left.
     """
     a, b = prepare("ssim", a, b, channel=channel, border=border, quantize=quantize)
     if min(a.shape[1:3]) < WINDOW:

@@ -63,5 +63,6 @@ class LPIPS:
 
     def __call__(self, constants, output, example, critic=None):
         """Output and target [B, H, W, 3] in [0, 1] to [B]."""
-        terms = lpips_terms(constants, output, jax.lax.stop_gradient(example["target"]), net=self.net)
+        target = jax.lax.stop_gradient(example["target"])
+        terms = lpips_terms(constants, output, target, net=self.net, check_range=False)   # an untrained network's too
         return sum(terms[layer] for layer in LAYERS[self.net][:self.levels])
