@@ -66,7 +66,8 @@ def _unidentified(file, name):
         except Exception as error:   # SyntaxError, struct.error, IndexError ...
             reason = f"{type(error).__name__}: {one_line(error)}"
         return PictureError(f"{name} cannot be read as a picture: it begins like {format}, but not as such a file goes "
-                            f"on ({reason}); it is damaged or cut short: replace or remove it")
+                            f"on ({reason}); it is damaged, cut short or of a kind that is not read: replace or remove "
+                            "it")
     return PictureError(f"{name} cannot be read as a picture: it does not begin like any format that is read; it is "
                         "damaged or something else: replace or remove it")
 
