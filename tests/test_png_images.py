@@ -142,6 +142,9 @@ def test_what_is_wrong_is_said(tmp_path, data, said):
 @pytest.mark.parametrize("format", ["JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000"])
 def test_a_file_that_is_cut_within_its_header_is_not_told_to_be_of_no_format(tmp_path, format):
     file = io.BytesIO()
+    Image.init()
+    if format not in Image.SAVE:
+        pytest.skip(f"this Pillow does not write {format}")
     Image.new("RGB", (30, 20)).save(file, format)
     (tmp_path / "a.png").write_bytes(file.getvalue()[:8 if format == "GIF" else 20])
     for read in (read_picture, read_deep_picture):

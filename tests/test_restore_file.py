@@ -35,6 +35,10 @@ class Enlarged(nn.Module):
         return jnp.asarray(x).repeat(self.scale, 1).repeat(self.scale, 2)
 
 
+Image.init()
+AVIF = ["avif"] if "AVIF" in Image.SAVE else []   # since Pillow 11.3
+
+
 def run(source, target, scale=1, **options):
     restore_file(Enlarged(scale), {}, source, target, **options)
 
@@ -44,17 +48,17 @@ def exif(orientation=6):
     block[0x010E], block[0x010F], block[0x0132] = "Müller's", "A maker", "2024:05:06 07:08:09"
     block[0x0100], block[0x0101], block[0x0112] = 16, 12, orientation
     block[0x8298], block[0x0131] = "Somebody", "Some program"
-    block.get_ifd(ExifTags.IFD.Exif).update({
+    block[ExifTags.IFD.Exif] = {
         0x829A: IFDRational(1, 125), 0x8827: 200, 0xA002: 16, 0xA003: 12, 0x927C: b"notes of the maker\0\1",
-        0x9003: "2024:05:06 07:08:09", 0xA434: "A lens"})
-    block.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (IFDRational(59), IFDRational(3), IFDRational(7, 2))})
+        0x9003: "2024:05:06 07:08:09", 0xA434: "A lens"}
+    block[ExifTags.IFD.GPSInfo] = {1: "N", 2: (IFDRational(59), IFDRational(3), IFDRational(7, 2))}
     return block
 
 
 def sources(folder):
     """{ending: path} of the same image, each with all that Pillow writes of profile, EXIF, XMP and resolution."""
     paths = {}
-    for ending in ("png", "jpg", "webp", "avif", "tif"):
+    for ending in ("png", "jpg", "webp", "tif", *AVIF):
         paths[ending] = folder / f"in.{ending}"
         options = {"icc_profile": DISPLAY, "exif": exif(), "dpi": (300, 300), "xmp": XMP}
         if ending == "png":
@@ -94,7 +98,7 @@ def check_described(path, size):
     assert read_deep_picture(path).shape == (size[1], size[0], 3)   # turned once only
 
 
-@pytest.mark.parametrize("into", ["png", "jpg", "webp", "avif", "tif"])
+@pytest.mark.parametrize("into", ["png", "jpg", "webp", "tif", *AVIF])
 def test_profile_exif_xmp_and_resolution_go_along(tmp_path, into):
     for ending, source in sources(tmp_path).items():
         target = tmp_path / f"{ending}.{into}"
@@ -187,7 +191,7 @@ def test_xmp_that_speaks_of_other_parts_of_the_file_stays_behind(tmp_path, sign)
 
 def test_a_jpeg_has_what_its_segments_hold(tmp_path):
     block = exif(1)
-    block.get_ifd(ExifTags.IFD.Exif)[0x927C] = bytes(90_000)
+    block[ExifTags.IFD.Exif] |= {0x927C: bytes(90_000)}
     Image.fromarray(NOISE).save(tmp_path / "in.png", exif=block, icc_profile=DISPLAY + bytes(200_000))
     run(tmp_path / "in.png", tmp_path / "out.jpg")
     with Image.open(tmp_path / "out.jpg") as image:
@@ -205,7 +209,7 @@ def psnr(path, wanted):
     return -10 * np.log10(np.mean((read_picture(path) / 255.0 - wanted / 255.0) ** 2) + 1e-12)
 
 
-@pytest.mark.parametrize("ending", ["jpg", "jpeg", "webp", "avif", "jp2"])
+@pytest.mark.parametrize("ending", ["jpg", "jpeg", "webp", "jp2", *AVIF])
 def test_what_was_computed_is_written_at_high_quality(tmp_path, ending):
     """Colours that change from pixel to pixel: at half their resolution no format reaches 20 dB."""
     picture = RNG.integers(0, 256, (64, 64, 3), np.uint8)
@@ -218,7 +222,7 @@ def test_what_was_computed_is_written_at_high_quality(tmp_path, ending):
             assert max(image.quantization[0]) <= 12   # 10 hundredths of the standard's 121
 
 
-@pytest.mark.parametrize("ending", ["jpg", "webp", "avif"])
+@pytest.mark.parametrize("ending", ["jpg", "webp", *AVIF])
 def test_quality_is_chosen(tmp_path, ending):
     write_png(tmp_path / "in.png", NOISE.repeat(4, 0).repeat(4, 1))
     sizes = []
@@ -264,7 +268,7 @@ def frames(folder, format):
     return path
 
 
-@pytest.mark.parametrize("format", ["TIFF", "GIF", "PNG", "WEBP", "AVIF"])
+@pytest.mark.parametrize("format", ["TIFF", "GIF", "PNG", "WEBP", *map(str.upper, AVIF)])
 def test_several_pages_or_frames_are_refused(tmp_path, format):
     path = frames(tmp_path, format)
     with pytest.raises(ValueError, match=rf"{path.name} holds several pages or frames, .*wanted a file of one picture"):

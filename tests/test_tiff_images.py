@@ -91,6 +91,27 @@ def test_colours_are_divided_by_the_alpha_they_are_stored_with(tmp_path):
                                   [[[199, 100, 0, 128], [0, 0, 0, 0], [255, 170, 9, 30]]])
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(("extra", "alpha"), [((0, 0), None), ((2, 0), 3), ((0, 2), 4), ((2, 0, 0), 3)])
+def test_one_of_several_further_samples_is_alpha(tmp_path, bits, extra, alpha):
+    stored = RNG.integers(0, 2**bits, (HEIGHT, WIDTH, 3 + len(extra)))
+    wanted = stored[..., [0, 1, 2] + [alpha] * (alpha is not None)]
+    for layout in LAYOUTS:
+        (tmp_path / "a.tif").write_bytes(tiff(stored, bits, 2, extra=extra, **layout))
+        np.testing.assert_array_equal(read_deep_picture(tmp_path / "a.tif"), wanted)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("planar", [False, True])
+@pytest.mark.parametrize("compression", [NONE, LZW])
+def test_grey_of_several_channels_is_not_guessed(tmp_path, bits, planar, compression):
+    stored = RNG.integers(0, 2**bits, (HEIGHT, WIDTH, 3))
+    (tmp_path / "a.tif").write_bytes(tiff(stored, bits, 1, extra=(0, 0), planar=planar, compression=compression))
+    for read in (read_picture, read_deep_picture):
+        with pytest.raises(PictureError, match=r"a\.tif has a first page of shape .*; wanted \[H, W, C\]"):
+            read(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize(("bits", "compression"), [(8, NONE), (16, LZW), (1, NONE)])
 def test_planes_are_turned(tmp_path, orientation, bits, compression):

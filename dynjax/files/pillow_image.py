@@ -66,7 +66,8 @@ def _unidentified(file, name):
         except Exception as error:   # SyntaxError, struct.error, IndexError ...
             reason = f"{type(error).__name__}: {one_line(error)}"
         return PictureError(f"{name} cannot be read as a picture: it begins like {format}, but not as such a file goes "
-                            f"on ({reason}); it is damaged or cut short: replace or remove it")
+                            f"on ({reason}); it is damaged, cut short or of a kind that is not read: replace or remove "
+                            "it")
     return PictureError(f"{name} cannot be read as a picture: it does not begin like any format that is read; it is "
                         "damaged or something else: replace or remove it")
 
@@ -94,12 +95,12 @@ def pixels(image, name):
 
 def _portable_colours(image):
     """uint16 [H, W, 3] of a portable pixmap (P6) of more than 8 bits, of which Pillow keeps 8; None of others."""
-    if image.format != "PPM" or image.mode != "RGB" or image.tile[0].codec_name != "ppm":
+    if image.format != "PPM" or image.mode != "RGB":
         return None
-    most = image.tile[0].args[-1]
-    if most < 256:
+    (decoder, _, offset, further), = image.tile
+    if decoder != "ppm" or (most := further[-1]) < 256:
         return None
-    image.fp.seek(image.tile[0].offset)
+    image.fp.seek(offset)
     size = image.height * image.width * 3
     data = image.fp.read(2 * size)
     if len(data) < 2 * size:

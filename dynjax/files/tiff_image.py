@@ -16,6 +16,7 @@ MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6   # val
 COLOURS = {MIN_IS_WHITE: 1, MIN_IS_BLACK: 1, RGB: 3, PALETTE: 1, CMYK: 4}
 UNSPECIFIED, ASSOCIATED, UNASSOCIATED = 0, 1, 2   # and of ExtraSamples
 SEPARATE = 2   # of PlanarConfiguration
+MOST_FURTHER = 4   # samples
 REDUCED = 1    # the bit of NewSubfileType for a preview
 MOST_PAGES = 64   # that are looked at
 
@@ -55,8 +56,8 @@ def _is_preview(page):
 def read_tiff(file, tiff, number, name):
     """Decodes a page and turns it upright.
 
-    Colours that are stored multiplied by their alpha (ExtraSamples 1) are divided by it. A further sample that is said
-    not to be alpha (ExtraSamples 0) is left out; one of which nothing is said is alpha.
+    Colours that are stored multiplied by their alpha (ExtraSamples 1) are divided by it. Further samples that are
+    said not to be alpha (ExtraSamples 0) are left out; a single one of which nothing is said is alpha.
 
     Args:
       file: open.
@@ -79,8 +80,7 @@ def read_tiff(file, tiff, number, name):
     if page.compression == LZMA:
         raise PictureError(f"{name} is a {bits}-bit TIFF by LZMA, which is not decoded here; wanted another "
                            "compression: save it uncompressed or with deflate")
-    further = page.samplesperpixel - COLOURS.get(kind, page.samplesperpixel)
-    plain = (kind in COLOURS and further in ((0,) if kind in (CMYK, PALETTE) else (0, 1)) and page.imagedepth == 1
+    plain = (kind in COLOURS and _further(page) is not None and page.imagedepth == 1
              and page.compression in READ and 1 <= bits <= (8 if kind == PALETTE else 16))
     if not plain:
         return _by_pillow(file, page, number, bits, name)   # which turns it
@@ -89,20 +89,34 @@ def read_tiff(file, tiff, number, name):
 
 def _converted(array, page, bits):
     """Stored numbers [H, W, samples] as an image."""
-    kind, extra = page.photometric, page.tags.valueof(338)
+    kind = page.photometric
     if kind == PALETTE:
         return _looked_up(array[..., 0], page)
     levels = 255 if bits <= 8 else 65535
     array = rescale(array, 2**bits - 1, levels)
     if kind == CMYK:
         return cmyk_to_rgb(array)
-    declared = extra[0] if isinstance(extra, tuple) and extra else extra
-    has_further = array.shape[-1] > COLOURS[kind]
-    if has_further and declared == UNSPECIFIED:
-        array = array[..., :-1]
-    elif has_further and declared == ASSOCIATED:
+    further = _further(page)
+    alphas = [at for at, meaning in enumerate(further, COLOURS[kind]) if meaning != UNSPECIFIED][:1]
+    array = array[..., [*range(COLOURS[kind]), *alphas]]
+    if alphas and further[alphas[0] - COLOURS[kind]] == ASSOCIATED:
         array = unpremultiply(array)
     return np.concatenate([levels - array[..., :1], array[..., 1:]], -1) if kind == MIN_IS_WHITE else array
+
+
+def _further(page):
+    """What each sample behind the colours means, a value of ExtraSamples; None where that is not to be told."""
+    count = page.samplesperpixel - COLOURS[page.photometric]
+    said = page.tags.valueof(338)
+    said = () if said is None else said if isinstance(said, tuple) else (said,)
+    if count == 1 and not said:
+        said = (UNASSOCIATED,)   # as such files are meant
+    if count not in range(MOST_FURTHER + 1) or len(said) < count or (page.photometric in (CMYK, PALETTE) and count):
+        return None
+    said = said[:count]
+    # Grey with several channels of which nothing is said may be anything.
+    is_grey = COLOURS[page.photometric] == 1
+    return None if is_grey and count > 1 and not set(said) & {ASSOCIATED, UNASSOCIATED} else said
 
 
 def _bits(page):
@@ -121,8 +135,9 @@ def _by_pillow(file, page, number, bits, name):
                                "convert it, best to a 16-bit PNG")
         if page.compression not in READ:
             raise _undecoded(page, bits, "a codec that is not here", name)
-        raise PictureError(f"{name} has a first page of shape {page.shape}; wanted [H, W, C], C from 1 to 4, 4 for "
-                           "CMYK: convert it, best to a 16-bit PNG")
+        raise _wrong_shape(page, name)
+    if page.photometric in (MIN_IS_WHITE, MIN_IS_BLACK) and page.samplesperpixel > 2:   # of which Pillow may take one
+        raise _wrong_shape(page, name)
     if page.photometric == YCBCR and page.compression == NONE and page.is_subsampled:   # which Pillow takes for whole
         raise PictureError(f"{name} is an uncompressed TIFF of YCbCr with fewer colours than pixels, which is not "
                            "read; wanted RGB: convert it, best to a PNG")
@@ -131,6 +146,11 @@ def _by_pillow(file, page, number, bits, name):
         image.seek(number)
         check_size(image.width, image.height, name)
         return pixels(image, name)
+
+
+def _wrong_shape(page, name):
+    return PictureError(f"{name} has a first page of shape {page.shape}; wanted [H, W, C], C from 1 to 4, 4 for CMYK: "
+                        "convert it, best to a 16-bit PNG")
 
 
 def _named(value):
