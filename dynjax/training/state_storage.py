@@ -30,9 +30,27 @@ def write_state(folder, state):
 
 def read_state(folder, target):
     """The state that a folder holds, like `target`; what orbax raises where it holds another."""
+    wanted = _as_dict(target)
     with plainly_named(folder.parent) as parent, _quiet():
-        tree = _checkpointer().restore(parent / folder.name, _as_dict(target))
+        try:
+            tree = _checkpointer().restore(parent / folder.name, wanted)
+        except (KeyError, ValueError):
+            older = _renamed(wanted, "frozen", "fixed")
+            if jax.tree.structure(older) == jax.tree.structure(wanted):
+                raise
+            tree = _renamed(_checkpointer().restore(parent / folder.name, older), "fixed", "frozen")
     return flax.serialization.from_state_dict(target, tree)
+
+
+def _renamed(tree, old, new):
+    """A nested dict with what stands beside the stacked kernels of tunable networks under another name.
+
+    Checkpoints have had "fixed" there for "frozen".
+    """
+    if not isinstance(tree, dict):
+        return tree
+    beside = "kernels" in tree
+    return {new if beside and name == old else name: _renamed(value, old, new) for name, value in tree.items()}
 
 
 @contextlib.contextmanager

@@ -128,6 +128,24 @@ def _recorded(workdir):
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} should hold the config of the run whose checkpoints are beside it, and cannot be "
                          f"read ({first_line(error)}). Restore it, or give another --workdir.") from None
+    return _with_todays_names(recorded)
+
+
+def _with_todays_names(recorded):
+    """The config of an older run with the keys that configs have today, so that it can go on."""
+    recorded = dict(recorded)
+    if "tunable" in recorded:
+        options = dict(recorded.pop("tunable"))
+        options["frozen"] = options.pop("fixed", [])
+        recorded["control"] = {"name": "Tunable" if options.pop("wrap", True) else "", **options}
+    if "dynamic" in recorded:
+        options = dict(recorded.pop("dynamic"))
+        block = dict(options.get("block", {}))
+        options["block"] = {{"start": "kernel_init"}.get(key, key): value for key, value in block.items()}
+        recorded["control"] = {"name": "DynamicNet" if options.get("before") or options.get("after") else "", **options}
+    if "start" in recorded:
+        start = recorded.pop("start")
+        recorded["kernel_init"] = {"copies": "replicate"}.get(start, start)
     return recorded
 
 
