@@ -266,6 +266,11 @@ def test_what_trainers_save_beside_the_tensors_is_no_hindrance(tmp_path, protoco
                     "list": [1, "a", None], "none": None, "text": "lr: 1"} | ({"set": [7]} if protocol == 2 else {})
 
 
+def test_a_type_of_elements_beside_the_tensors_is_its_name(tmp_path):
+    (tmp_path / "w.pth").write_bytes(archive(b"\x80\x02}X\x01\0\0\0actorch\nfloat32\ns."))
+    assert read_torch(tmp_path / "w.pth") == {"a": "float32"}
+
+
 def test_a_device_of_pairs_in_pairs_is_not_written_out(tmp_path):
     (tmp_path / "w.pth").write_bytes(archive(b"\x80\x02ctorch\ndevice\n" + PAIRS + b"\x85R."))
     assert read_torch(tmp_path / "w.pth") == ""

@@ -237,6 +237,8 @@ def resolve(value, elements_of):
             return value.view(elements_of(value.storage, value.dtype, value.bits))
         if isinstance(value, NumpyArray):
             return value.numpy()
+        if isinstance(value, Type) and done:   # inside of something: a setting
+            return value.dtype.name
         if not isinstance(value, dict | list | tuple):
             raise RefusedError(f"it holds a {type(value).__name__} where tensors, numbers and text are wanted.")
         if id(value) not in done:

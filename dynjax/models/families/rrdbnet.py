@@ -68,7 +68,7 @@ def _described(entries, names):
     count = 0
     while entries.has(names.up_name(count + 1) + ".weight"):
         count += 1
-    if names.sequence and entries.has("model.2.weight") and (count or entries.has("model.6.weight")):
+    if names.sequence and 2 in (places := entries.places("model.{}")) and places[-1] != 4:
         return Likely("ESRGAN", None, "another upsampling than by nearest neighbours (a pixel shuffle, a transposed "
                                       "convolution)")
     hr, tail = names.last_names(count)

@@ -100,6 +100,8 @@ def _unusual(entries, block, window, upsampler):
         unusual["patch_norm"] = False
     if not entries.has(f"{block}attn.qkv.bias"):
         unusual["qkv_bias"] = False
+    if entries.has("conv_before_upsample.0.weight") and entries.outputs("conv_before_upsample.0") != 64:
+        unusual["num_feat"] = entries.outputs("conv_before_upsample.0")
     second = block.replace("blocks.0.", "blocks.1.")
     if entries.has(f"{second}attn.relative_position_index") and not (entries.has(f"{second}attn_mask")
                                                                     or entries.stacked):
