@@ -5,6 +5,7 @@ import pytest
 
 import dynjax
 from dynjax.models import pretrained
+from dynjax.models.tensors import as_array
 
 SHAPES = {"conv_first": (4, 3), "body.0.conv1": (4, 4), "body.0.conv2": (4, 4), "upconv1": (16, 4), "upconv2": (16, 4),
           "conv_hr": (4, 4), "conv_last": (3, 4)}
@@ -123,6 +124,7 @@ def test_arrays_of_the_other_byte_order(kind):
     source = {name: np.round(100 * array).astype(kind) for name, array in WANTED.items()}
     wanted = {name: array.astype(np.float32) for name, array in source.items()}
     jax.tree.map(np.testing.assert_array_equal, pretrained.load(NET, source), pretrained.load(NET, wanted))
+    assert as_array("a", source["conv_hr.bias"]).dtype.isnative   # which all of JAX takes
 
 
 def test_a_single_layer_is_not_looked_for_inside_a_network():

@@ -170,6 +170,7 @@ class _Reader(GuardedUnpickler):
     dispatch = GuardedUnpickler.running("BINPERSID", "SHORT_BINBYTES", "BINBYTES")
 
     def load_newobj(self):
+        """Makes an instance of no class but New, and so calls nothing."""
         self.stack.pop()
         if not isinstance(self.stack.pop(), New):
             raise RefusedError("its pickle has the instruction NEWOBJ, for what no file of tensors needs.")
