@@ -52,6 +52,40 @@ def test_damaged_files_are_a_sentence(tmp_path, ending, content):
         read_arrays(path)
 
 
+@pytest.mark.parametrize("name", ["parity/pth/state_dict_zip.pth", "parity/pth/state_dict_legacy.pth",
+                                  "parity/pth/state_dict_legacy_protocol4.pth", "parity/pth/sample.safetensors",
+                                  "parity/ms_ckpt_tiny.ckpt", "parity/ms_ckpt_tiny.npz"])
+@pytest.mark.parametrize("ending", [".pth", ".ckpt", ".npz", ".safetensors", ".bin", ".model", ""])
+def test_the_content_tells_the_kind_whatever_the_name(tmp_path, shared, name, ending):
+    """Lightning's .ckpt is a zip of PyTorch's, .pth can be safetensors, and so on."""
+    wanted = read_arrays(shared(name))
+    (tmp_path / f"x{ending}").write_bytes(shared(name).read_bytes())
+    found = read_arrays(tmp_path / f"x{ending}")
+    assert found.keys() == wanted.keys()
+    for key, array in wanted.items():
+        if isinstance(array, np.ndarray):
+            np.testing.assert_array_equal(found[key], array, strict=True)
+
+
+@pytest.mark.parametrize(("content", "sentence"), [
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "is a pointer of Git LFS, not the file"),
+    (b"\n<!DOCTYPE html>\n<html>", "is a web page, not a file of arrays"), (b"<HTML><body>", "is a web page")])
+def test_what_came_in_the_place_of_a_file_is_told(tmp_path, content, sentence):
+    (tmp_path / "x.pth").write_bytes(content)
+    with pytest.raises(ValueError, match=sentence):
+        read_arrays(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("kind", ["<f4", ">f4", ">f8", ">i2", ">c8", "<U3", ">U3"])
+@pytest.mark.parametrize("order", "CF")
+def test_npz_of_a_machine_of_either_byte_order(tmp_path, kind, order):
+    array = np.arange(6).reshape(2, 3).astype(kind, order=order)
+    np.savez(tmp_path / "x.npz", a=array)
+    found = read_arrays(tmp_path / "x.npz")["a"]
+    np.testing.assert_array_equal(found, array.astype(array.dtype.newbyteorder("=")), strict=True)
+    assert found.dtype.isnative and not found.flags.writeable
+
+
 @pytest.mark.parametrize("name", ["gone.npz", "gone.safetensors", "gone.ckpt", "gone.pth"])
 def test_missing_files_are_named(tmp_path, name):
     with pytest.raises(ValueError, match=f"there is no file .*{name}"):

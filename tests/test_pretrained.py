@@ -381,7 +381,7 @@ def test_sources_and_networks_that_are_not_known(tmp_path):
     with pytest.raises(ValueError, match="the source holds dicts: params"):
         pretrained.load(net, endless)
     with pytest.raises(ValueError, match="the source holds dicts: generator"):
-        pretrained.load(net, {"generator": arrays})
+        pretrained.load(net, {"generator": {"epoch": 3}})
     with pytest.raises(ValueError, match="there is no file"):
         pretrained.load(net, tmp_path / "w.npz")
     with pytest.raises(ValueError, match=r"the source has entries called 0, 1; wanted arrays by name"):

@@ -1,4 +1,6 @@
 """PyTorch's files: what the reference writer wrote comes back bit for bit, and what could run is refused by name."""
+import argparse
+import collections
 import io
 import json
 import pickle
@@ -245,4 +247,41 @@ def test_keys_are_text_or_numbers(tmp_path, key, kind, form):
             "pairs": b"ccollections\nOrderedDict\n](](" + key + b"Nee\x85R"}[form]
     path.write_bytes(archive(b"\x80\x02" + data + b"."))
     with pytest.raises(ValueError, match=f"a dict key of the kind {kind}; wanted text or a number"):
+        read_torch(path)
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_what_trainers_save_beside_the_tensors_is_no_hindrance(tmp_path, protocol):
+    """A scheduler's milestones are a Counter, a best PSNR a number of numpy, arguments a Namespace."""
+    beside = {"milestones": collections.Counter([5, 5]), "state": collections.defaultdict(dict, {"a": {}}),
+              "best": np.float64(31.25), "count": np.int64(3), "array": np.arange(3.0),
+              "options": argparse.Namespace(lr=1), "list": [1, "a", None], "none": None, "text": "lr: 1"}
+    if protocol == 2:   # later ones write sets by instructions of their own
+        beside["set"] = {7}
+    path = tmp_path / "w.pth"
+    path.write_bytes(archive(pickle.dumps(beside, protocol)))
+    read = read_torch(path)
+    np.testing.assert_array_equal(read.pop("array"), np.arange(3.0), strict=True)
+    assert read == {"milestones": {5: 2}, "state": {"a": {}}, "best": 31.25, "count": 3, "options": {},
+                    "list": [1, "a", None], "none": None, "text": "lr: 1"} | ({"set": [7]} if protocol == 2 else {})
+
+
+def test_a_type_of_elements_beside_the_tensors_is_its_name(tmp_path):
+    (tmp_path / "w.pth").write_bytes(archive(b"\x80\x02}X\x01\0\0\0actorch\nfloat32\ns."))
+    assert read_torch(tmp_path / "w.pth") == {"a": "float32"}
+
+
+def test_a_device_of_pairs_in_pairs_is_not_written_out(tmp_path):
+    (tmp_path / "w.pth").write_bytes(archive(b"\x80\x02ctorch\ndevice\n" + PAIRS + b"\x85R."))
+    assert read_torch(tmp_path / "w.pth") == ""
+
+
+@pytest.mark.parametrize(("data", "sentence"), [
+    (b"\x80\x02cnumpy\ndtype\n)\x81.", "the instruction NEWOBJ"),
+    (b"\x80\x02cargparse\nNamespace\n}b.", "gives a state to a name"),
+    (b"\x80\x02cnumpy.core.multiarray\nscalar\n(K\x01U\x01atR.", "a number of numpy without a type")])
+def test_what_stands_beside_can_do_nothing_else(tmp_path, data, sentence):
+    path = tmp_path / "w.pth"
+    path.write_bytes(archive(data))
+    with pytest.raises(ValueError, match=sentence):
         read_torch(path)

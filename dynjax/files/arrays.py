@@ -1,4 +1,4 @@
-"""Arrays by name from a file of any known kind, chosen by the file's ending."""
+"""Arrays by name from a file of any known kind, chosen by its content and, where that says nothing, its ending."""
 import io
 import math
 import sys
@@ -61,26 +61,72 @@ def _npy(data):
     letters = np.dtype("u4").newbyteorder(dtype.byteorder)
     if dtype.kind == "U" and np.frombuffer(data, letters, offset=file.tell()).max(initial=0) > sys.maxunicode:
         raise ValueError("it holds text with letters that there are not")   # which no string can be made of later
-    return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape, order="F" if by_columns else "C")
+    array = np.frombuffer(data, dtype, offset=file.tell()).reshape(shape, order="F" if by_columns else "C")
+    if array.dtype.isnative:
+        return array
+    array = array.astype(dtype.newbyteorder("="))   # of a machine of the other byte order, which JAX does not take
+    array.flags.writeable = False
+    return array
 
 
 def read_arrays(path):
-    """Arrays by name from .npz, .safetensors, MindSpore's .ckpt or PyTorch's .pth, .pt and .bin.
+    """Arrays by name from .npz, .safetensors, MindSpore's .ckpt or PyTorch's .pth, .pt, .bin and .ckpt.
+
+    The content tells which of them it is, whatever the name: trainers call PyTorch's files .ckpt and .bin too. The
+    ending rules only where the content says nothing, as of a damaged file.
 
     Returns:
       A dict from name to numpy array; bfloat16 is widened to float32. PyTorch's files can have dicts of arrays in it
       too, and numbers and text beside them.
 
     Raises:
-      ValueError: missing or damaged file, or an ending that is not known.
+      ValueError: missing or damaged file, or one of another kind.
     """
-    ending = Path(path).suffix.lower()
-    if ending == ".safetensors":
-        return read_safetensors(path)[0]
-    if ending in READERS:
-        return READERS[ending](path)
-    known = ", ".join((*READERS, ".safetensors"))
-    raise ValueError(f"{path} ends in {ending or 'nothing'}; wanted one of {known}.")
+    path = Path(path)
+    ending = path.suffix.lower()
+    reader = (_reader(path) if path.is_file() else None) or READERS.get(ending)
+    if reader is None:
+        raise ValueError(f"{path} ends in {ending or 'nothing'} and its content is of no kind that is known; wanted "
+                         f"one of {', '.join(READERS)}.")
+    return reader(path)
+
+
+def _reader(path):
+    """The reader of a file by how it begins, or None.
+
+    Raises:
+      ValueError: what was fetched is not the file but something in its place.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(256)
+    if start.startswith(b"version https://git-lfs"):
+        raise ValueError(f"{path} is a pointer of Git LFS, not the file itself; fetch that with git lfs pull, or from "
+                         "the page where it can be downloaded.")
+    if start.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
+        raise ValueError(f"{path} is a web page, not a file of arrays; fetch the file itself again.")
+    if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return _reader_of_zip(path)
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= size - 8:
+        return _read_safetensors_arrays
+    if start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05":
+        return _read_torch_dict   # a pickle, and the only one that is known
+    # One field after the other of number 1, with bytes in it, which begin with the name, again field 1.
+    if start[:1] == b"\n" and b"\n" in start[2:12]:
+        return read_mindspore
+    return None
+
+
+def _reader_of_zip(path):
+    """Both are zips: PyTorch's holds a data.pkl, numpy's files called .npy."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except Exception:   # damaged zips raise nearly anything; a reader says of what kind it should have been
+        return None
+    if any(name.rsplit("/", 1)[-1] == "data.pkl" for name in names):
+        return _read_torch_dict
+    return read_npz if any(name.endswith(".npy") for name in names) else None
 
 
 def _read_torch_dict(path):
@@ -90,5 +136,9 @@ def _read_torch_dict(path):
     return saved
 
 
+def _read_safetensors_arrays(path):
+    return read_safetensors(path)[0]
+
+
 READERS = {".npz": read_npz, ".ckpt": read_mindspore, ".pth": _read_torch_dict, ".pt": _read_torch_dict,
-           ".bin": _read_torch_dict}
+           ".bin": _read_torch_dict, ".safetensors": _read_safetensors_arrays}

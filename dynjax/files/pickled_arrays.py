@@ -39,7 +39,7 @@ def read_pickled_arrays(path):
                          "wanted a complete file of nested dicts of arrays.") from error
 
 
-class _Type:
+class NumpyType:
     """A numpy type as written in the file: its code, and its byte order, which comes with the state."""
 
     def __init__(self, code):
@@ -57,7 +57,7 @@ class _Type:
         return np.dtype(self.code).newbyteorder(self.order)
 
 
-class _Array:
+class NumpyArray:
     """An array as written in the file, turned into numpy's at the end."""
 
     def __init__(self, state=None):
@@ -95,17 +95,20 @@ def _dict_of(kind, pairs=()):
     return kind(pairs)
 
 
-KNOWN = {
-    ("builtins", "dict"): Call(partial(_dict_of, dict)), ("__builtin__", "dict"): Call(partial(_dict_of, dict)),
-    ("collections", "OrderedDict"): Call(partial(_dict_of, collections.OrderedDict)),
+# numpy's own names, before and since numpy 2.
+NUMPY = {
     ("numpy", "ndarray"): Call(None),   # which the file only passes on
-    ("numpy", "dtype"): Call(lambda code, *_: _Type(code)),
+    ("numpy", "dtype"): Call(lambda code, *_: NumpyType(code)),
     ("_codecs", "encode"): Call(_encode), ("__builtin__", "bytes"): Call(_no_bytes),
 }
-for _core in ("numpy.core", "numpy._core"):   # before and since numpy 2
-    KNOWN[_core + ".multiarray", "_reconstruct"] = Call(lambda *_: _Array())
-    KNOWN[_core + ".numeric", "_frombuffer"] = Call(
-        lambda raw, kind, shape, order, axes=None: _Array((shape, kind, order, raw, axes)))
+for _core in ("numpy.core", "numpy._core"):
+    NUMPY[_core + ".multiarray", "_reconstruct"] = Call(lambda *_: NumpyArray())
+    NUMPY[_core + ".numeric", "_frombuffer"] = Call(
+        lambda raw, kind, shape, order, axes=None: NumpyArray((shape, kind, order, raw, axes)))
+KNOWN = {
+    ("builtins", "dict"): Call(partial(_dict_of, dict)), ("__builtin__", "dict"): Call(partial(_dict_of, dict)),
+    ("collections", "OrderedDict"): Call(partial(_dict_of, collections.OrderedDict)), **NUMPY,
+}
 
 
 class _Reader(GuardedUnpickler):
@@ -125,7 +128,7 @@ class _Reader(GuardedUnpickler):
 
 def _resolve(value, path, done):
     """The tree with numpy's arrays in the place of the recorded ones; `done` has its dicts by id, each copied once."""
-    if isinstance(value, _Array):
+    if isinstance(value, NumpyArray):
         return value.numpy()
     if not isinstance(value, dict):
         raise RefusedError(f"it holds {_where(value, path)}; wanted nested dicts with arrays for leaves.")

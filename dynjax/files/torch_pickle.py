@@ -1,9 +1,11 @@
 """The pickles inside PyTorch's files, read without calling anything that the file names."""
 import math
+import pickle
 
 import ml_dtypes
 import numpy as np
 
+from dynjax.files.pickled_arrays import NUMPY, NumpyArray, NumpyType
 from dynjax.files.unpickling import Call, GuardedUnpickler, RefusedError, check_keys
 
 STORAGES = {"Float": np.float32, "Double": np.float64, "Half": np.float16, "BFloat16": ml_dtypes.bfloat16,
@@ -80,9 +82,34 @@ class _Dict(dict):
         pass
 
 
+class New:
+    """In the place of a class whose instances are only made and filled: a dict that stays empty."""
+    __slots__ = ()
+
+    def __setstate__(self, state):
+        raise RefusedError("it gives a state to a name.")
+
+
 def _ordered_dict(pairs=()):
     check_keys(key for key, _ in pairs)
     return _Dict(pairs)
+
+
+def _default_dict(_kind=None, pairs=()):
+    """A dict with a default, or PyTorch's count of milestones: what they hold without what makes them special."""
+    return _ordered_dict(pairs.items() if isinstance(pairs, dict) else pairs)
+
+
+def _counter(counts=()):
+    return _default_dict(None, counts)
+
+
+def _scalar(kind, raw=b""):
+    """A number of numpy, as a best PSNR is saved beside the tensors."""
+    if not isinstance(kind, NumpyType):
+        raise RefusedError("it has a number of numpy without a type.")
+    raw = raw.encode("latin1") if isinstance(raw, str) else raw
+    return np.frombuffer(raw, kind.numpy(), count=1)[0].item()
 
 
 def _bits(metadata, dtype):
@@ -114,7 +141,18 @@ def _rebuild_parameter(tensor, *_):
     return tensor
 
 
-KNOWN = {("collections", "OrderedDict"): Call(_ordered_dict), ("torch.storage", "UntypedStorage"): Type(np.uint8),
+# What trainers save beside the tensors: of optimisers and schedulers, of numpy, of Python.
+BESIDE = {("collections", "Counter"): Call(_counter), ("collections", "defaultdict"): Call(_default_dict),
+          ("argparse", "Namespace"): New(),
+          ("torch", "Size"): Call(lambda sides=(): tuple(sides)),
+          ("torch", "device"): Call(lambda kind="", *_: kind if isinstance(kind, str) else ""),
+          ("numpy.core.multiarray", "scalar"): Call(_scalar), ("numpy._core.multiarray", "scalar"): Call(_scalar)}
+for _room in ("builtins", "__builtin__"):
+    BESIDE |= {(_room, kind): Call(lambda items=(): list(items)) for kind in ("set", "frozenset", "list")}
+    BESIDE |= {(_room, kind): Call(None) for kind in ("int", "float", "str", "bool")}   # of a dict with a default
+    BESIDE[_room, "dict"] = Call(_ordered_dict)
+KNOWN = {**NUMPY, **BESIDE, ("collections", "OrderedDict"): Call(_ordered_dict),
+         ("torch.storage", "UntypedStorage"): Type(np.uint8),
          ("torch._utils", "_rebuild_tensor"): Call(_rebuild), ("torch._utils", "_rebuild_tensor_v2"): Call(_rebuild),
          ("torch._utils", "_rebuild_tensor_v3"): Call(_rebuild_typed),
          ("torch._utils", "_rebuild_parameter"): Call(_rebuild_parameter),
@@ -129,7 +167,16 @@ class _Reader(GuardedUnpickler):
       sizes: the bytes an element of each storage that was met, by its key.
     """
 
-    dispatch = GuardedUnpickler.running("BINPERSID")
+    dispatch = GuardedUnpickler.running("BINPERSID", "SHORT_BINBYTES", "BINBYTES")
+
+    def load_newobj(self):
+        """Makes an instance of no class but New, and so calls nothing."""
+        self.stack.pop()
+        if not isinstance(self.stack.pop(), New):
+            raise RefusedError("its pickle has the instruction NEWOBJ, for what no file of tensors needs.")
+        self.append(_Dict())
+
+    dispatch[pickle.NEWOBJ[0]] = load_newobj
 
     def __init__(self, file, sizes):
         super().__init__(file)
@@ -163,7 +210,7 @@ def load_pickle(file, sizes=None):
       sizes: a dict that takes the bytes an element of every storage, by its key.
 
     Returns:
-      Dicts, lists, tuples, numbers, text, None, and a Tensor for each tensor.
+      Dicts, lists, tuples, numbers, text, None, a Tensor for each tensor, a NumpyArray for each array of numpy.
 
     Raises:
       RefusedError: it names anything else, or has instructions that PyTorch does not write.
@@ -189,6 +236,10 @@ def resolve(value, elements_of):
             return value
         if isinstance(value, Tensor):
             return value.view(elements_of(value.storage, value.dtype, value.bits))
+        if isinstance(value, NumpyArray):
+            return value.numpy()
+        if isinstance(value, Type) and done:   # inside of something: a setting
+            return value.dtype.name
         if not isinstance(value, dict | list | tuple):
             raise RefusedError(f"it holds a {type(value).__name__} where tensors, numbers and text are wanted.")
         if id(value) not in done:

@@ -58,7 +58,7 @@ def save(path, net, variables, card=None, *, half=False):
 
 
 def load(path):
-    """The network and the variables of a model file, `(net, variables)`.
+    """The network and the variables of a model file, `(net, variables)`; `loading.load` takes official weights too.
 
     Nothing in the file is executed: it names registered classes and their fields. A changed byte is an error.
 
@@ -68,7 +68,7 @@ def load(path):
     Raises:
       ValueError: missing, damaged or foreign file; unknown class or field; a newer format.
     """
-    description, arrays = _read(_find(path))
+    description, arrays = _read(find(path))
     try:
         if description.get("widen") == "float32":
             arrays = {path: array.astype(np.float32) if array.dtype == np.float16 else array
@@ -84,15 +84,17 @@ def load_card(path):
     Raises:
       ValueError: as `load` does, but for unknown classes.
     """
-    description, _ = _read(_find(path))
+    description, _ = _read(find(path))
     return {**description["card"], "alpha": description.get("alpha")}
 
 
 def is_model_file(path):
     """Whether a file looks like one written by `save`, damaged or not; False for other formats."""
-    with Path(path).open("rb") as file:
-        start = file.read(65536)
-    return Path(path).suffix == ".safetensors" and f'"{CHECKSUM}"'.encode() in start
+    path = Path(path)
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")   # of the header, where the card can be long
+        start = file.read(length if length < path.stat().st_size else 65536)
+    return f'"{CHECKSUM}"'.encode() in start
 
 
 def shipped():
@@ -104,7 +106,12 @@ def _shelf():
     return Path(__file__).parent / "shipped"
 
 
-def _find(path):
+def find(path):
+    """The file itself, or that of a shipped model.
+
+    Raises:
+      ValueError: there is neither.
+    """
     if Path(path).is_file():
         return Path(path)
     name = str(path)

@@ -25,8 +25,9 @@ def network(class_name, **arguments):
     Tunable ones come as Tunable(network) with P = num_params unnamed objectives. `pretrained.load` reads their weights.
 
     Args:
-      class_name: "EDSR", "MSRResNet", "RRDBNet", "SRVGGNetCompact" (BasicSR); "SwinIR"; "NAFNet", "NAFNetLocal"
-        (megvii-research); "DnCNN", "FFDNet" (KAIR); "TunableEDSR", "TunableSwinIR", "TunableNAFNet",
+      class_name: "EDSR", "MSRResNet", "RRDBNet", "SRVGGNetCompact" (BasicSR); "ESRGAN" (its own RRDBNet: any
+        scale by upsampling alone; BSRGAN's, RealSR's and, with plus, ESRGAN+'s too); "SwinIR"; "NAFNet", "NAFNetLocal"
+        (megvii-research); "DnCNN", "IRCNN", "FFDNet" (KAIR); "TunableEDSR", "TunableSwinIR", "TunableNAFNet",
         "TunableStyleNet", "TunableConv2d", "TunableDense", "TunableParameter" (mindediting); "DynamicStyleTransfer",
         "DynamicStyleTransferDual" and their "MainNet" (Dynamic-Net; they take and give images that are normalised by
         ImageNet's mean and deviation), "DynamicDcGan", its "MainNet" (with an argument of its own, such as ngf) and
@@ -37,12 +38,7 @@ def network(class_name, **arguments):
     Raises:
       ValueError: unknown class or argument, or a value that the official class does not take.
     """
-    if class_name not in _makers:
-        by_lower = {name.lower(): name for name in _makers}
-        close = [by_lower[name] for name in difflib.get_close_matches(str(class_name).lower(), by_lower, n=1)]
-        raise ValueError(f"no official class {class_name!r} is known{f'; did you mean {close[0]}' if close else ''}; "
-                         f"wanted one of {', '.join(sorted(_makers))}.")
-    known = inspect.signature(_makers[class_name]).parameters
+    known = arguments_of(class_name)
     unknown = [name for name in arguments if name not in known]
     missing = [name for name, value in known.items() if value.default is value.empty and name not in arguments]
     if unknown or missing:
@@ -56,6 +52,20 @@ def network(class_name, **arguments):
     except TypeError as error:   # such as a number where the original counts layers in a list
         raise ValueError(f"{class_name} got {_said(arguments)}, which do not fit ({error}); wanted values of the kinds "
                          "that the official constructor takes.") from None
+
+
+def arguments_of(class_name):
+    """The arguments of an official class's constructor, by name, as inspect.signature has them.
+
+    Raises:
+      ValueError: unknown class.
+    """
+    if class_name not in _makers:
+        by_lower = {name.lower(): name for name in _makers}
+        close = [by_lower[name] for name in difflib.get_close_matches(str(class_name).lower(), by_lower, n=1)]
+        raise ValueError(f"no official class {class_name!r} is known{f'; did you mean {close[0]}' if close else ''}; "
+                         f"wanted one of {', '.join(sorted(_makers))}.")
+    return inspect.signature(_makers[class_name]).parameters
 
 
 def _fits(name, value, default):

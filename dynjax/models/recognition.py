@@ -1,33 +1,50 @@
-"""Which official network a checkpoint is of, told from the names and shapes of its arrays: for error messages."""
+"""Which official network a checkpoint is of, told from the names and shapes of its arrays."""
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _recognisers = []
 
 
 def recognises(function):
-    """Decorator: the function takes Entries and gives (official class, arguments of its constructor), or None.
-
-    A third part may say in words what else is to be given, that the arrays do not tell.
-    """
+    """Decorator: the function takes Entries and gives a Likely, several in the order of preference, or None."""
     _recognisers.append(function)
     return function
 
 
+class Question(NamedTuple):
+    """An argument that no array tells and that changes the function: what to say of it, and a value to try with."""
+    said: str
+    trial: Any
+
+
 class Likely(NamedTuple):
-    """An official network: its class, the constructor's arguments, and what is to be given besides, in words."""
+    """An official network.
+
+    Attributes:
+      name: its class. arguments: of the constructor; None where the network is known but not one of ours.
+      besides: what is to be given besides, or what the network has that ours lack, in words.
+      questions: Question by argument; "architecture" is the class itself.
+    """
     name: str
-    arguments: dict
+    arguments: dict | None
     besides: str = ""
+    questions: dict = {}
 
     def said(self):
         """As one would write it."""
+        if self.arguments is None:
+            return f"{self.name} with {self.besides}"
         arguments = ", ".join(f"{key}={value!r}" for key, value in self.arguments.items())
         return f"pretrained.network({self.name!r}, {arguments})" + (f", with {self.besides}" if self.besides else "")
 
+    def trial(self):
+        """Arguments with which the class can be built, to see whether the arrays fit it."""
+        asked = {name: question.trial for name, question in self.questions.items() if name != "architecture"}
+        return {**self.arguments, **asked}
 
-def likely(arrays):
-    """The Likely network of a checkpoint, or None.
+
+def candidates(arrays):
+    """The Likely networks of a checkpoint, the likeliest first.
 
     Args:
       arrays: by official names.
@@ -38,10 +55,14 @@ def likely(arrays):
             found = function(entries)
         except (KeyError, IndexError, ZeroDivisionError):   # it has some of the names but not the others
             continue
-        if found is not None:
-            name, arguments, *besides = found
-            return Likely(name, {**arguments, **(entries.tuning() if entries.stacked else {})}, *besides)
-    return None
+        for each in [found] if isinstance(found, Likely) else found or []:
+            tuning = entries.tuning() if entries.stacked and each.arguments is not None else {}
+            yield each._replace(arguments={**each.arguments, **tuning}) if tuning else each
+
+
+def likely(arrays):
+    """The likeliest of them, or None."""
+    return next(candidates(arrays), None)
 
 
 class Entries:

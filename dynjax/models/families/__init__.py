@@ -8,11 +8,12 @@ from dynjax.models.families import (
     edsr,
     nafnet,
     pix2pix,
+    rrdbnet,
     stylenet,
     super_resolution,
     swinir,
     tunable_layers,
 )
 
-__all__ = ["denoisers", "dynamic_net", "edsr", "nafnet", "pix2pix", "stylenet", "super_resolution",
+__all__ = ["denoisers", "dynamic_net", "edsr", "nafnet", "pix2pix", "rrdbnet", "stylenet", "super_resolution",
            "swinir", "tunable_layers"]

@@ -1,14 +1,21 @@
-"""DnCNN and FFDNet: KAIR's programs and the weights released with them."""
+"""DnCNN, IRCNN and FFDNet: KAIR's programs and the weights released with them."""
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official
-from dynjax.models.recognition import recognises
-from dynjax.networks import DnCNN, FFDNet
+from dynjax.models.recognition import Likely, Question, recognises
+from dynjax.networks import IRCNN, DnCNN, FFDNet
+from dynjax.networks.ircnn import DILATIONS
 
 
 @official("DnCNN")
 def _dncnn(in_nc=1, out_nc=1, nc=64, nb=17, act_mode="BR"):
     _check("DnCNN", in_nc, out_nc, act_mode, ("BR", "R"))
     return DnCNN(features=nc, layers=nb, channels=in_nc, norm="batch" if act_mode == "BR" else "none")
+
+
+@official("IRCNN")
+def _ircnn(in_nc=1, out_nc=1, nc=64):
+    _check("IRCNN", in_nc, out_nc, "R", ("R",))
+    return IRCNN(features=nc, channels=in_nc)
 
 
 @official("FFDNet")
@@ -25,17 +32,31 @@ def _check(name, in_nc, out_nc, act_mode, modes):
 
 @recognises
 def _like(entries):
-    if not entries.has("model.0.weight", "model.2.weight"):
+    if not entries.has("model.0.weight", "model.2.weight") or any(name.startswith("model.1.") for name in
+                                                                  entries.shapes):
         return None
     places = entries.places("model.{}")
-    images, sizes = entries.outputs(f"model.{places[-1]}"), {"nc": entries.outputs("model.0"), "nb": len(places)}
+    features, images = entries.outputs("model.0"), entries.outputs(f"model.{places[-1]}")
     if entries.inputs("model.0") == images:
         norm = any(name.endswith("running_mean") for name in entries.shapes)
-        return "DnCNN", {"in_nc": images, "out_nc": images, **sizes, "act_mode": "BR" if norm else "R"}
+        dncnn = Likely("DnCNN", {"in_nc": images, "out_nc": images, "nc": features, "nb": len(places),
+                                 "act_mode": "BR" if norm else "R"})
+        return dncnn if norm or len(places) != len(DILATIONS) else _of_seven_layers(dncnn, images, features)
     # A picture in four parts and a plane that says how much noise there is.
-    if entries.inputs("model.0") == images + 1 and images % 4 == 0:
-        return "FFDNet", {"in_nc": images // 4, "out_nc": images // 4, **sizes}
+    if entries.inputs("model.0") == images + 1 and images in (4, 12):
+        return Likely("FFDNet", {"in_nc": images // 4, "out_nc": images // 4, "nc": features, "nb": len(places)})
+    if entries.inputs("model.0") == images + 1:
+        return Likely("FDnCNN", None, "a plane of noise levels at its input and no residual")
     return None
+
+
+def _of_seven_layers(dncnn, images, features):
+    """IRCNN's arrays are those of a DnCNN of seven layers; the published ones have 64 features, DnCNN's 17 layers."""
+    ircnn = Likely("IRCNN", {"in_nc": images, "out_nc": images, "nc": features})
+    if features == 64:
+        return [ircnn, dncnn]
+    question = {"architecture": Question("'DnCNN' or 'IRCNN', whose files are the same", "IRCNN")}
+    return [dncnn._replace(questions=question), ircnn._replace(questions=question)]
 
 
 @layouts_of(DnCNN)
@@ -46,6 +67,12 @@ def _dncnn_layout(net, arrays):
     layers = {f"conv_{i}": (f"model.{place(i)}", "conv") for i in range(net.layers)}
     if net.norm == "batch":
         layers |= {f"norm_{i}": (f"model.{place(i) + 1}", "norm") for i in range(1, net.layers - 1)}
+    return [Layout(layers, example=(1, 16, 16, net.channels))]
+
+
+@layouts_of(IRCNN)
+def _ircnn_layout(net, arrays):
+    layers = {f"conv_{i}": (f"model.{2 * i}", "conv") for i in range(len(DILATIONS))}
     return [Layout(layers, example=(1, 16, 16, net.channels))]
 
 

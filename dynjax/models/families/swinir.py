@@ -4,7 +4,7 @@ import math
 from dynjax.control import Tunable
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
-from dynjax.models.recognition import recognises
+from dynjax.models.recognition import Likely, Question, recognises
 from dynjax.networks import SwinIR
 from dynjax.networks.edsr import upsampling_steps
 
@@ -49,6 +49,10 @@ def _like(entries):
     table = f"{block}attn.relative_position_bias_table"
     if table not in entries.shapes and f"{table}.data" not in entries.shapes:
         return None
+    if entries.has("conv_first.1.weight") or (entries.has("conv_last.weight") and (
+            entries.inputs("conv_first") != entries.outputs("conv_last"))):
+        return Likely("SwinIR", None, "another number of channels at the input than at the output, as of pixels "
+                                      "unshuffled before it (start_unshuffle)")
     groups, features = entries.count("layers.{}."), entries.outputs("conv_first")
     depths = tuple(entries.count(f"layers.{group}.residual_group.blocks." + "{}.") for group in range(groups))
     tables = [entries.shapes.get(table.replace("layers.0.", f"layers.{group}.")) or
@@ -56,7 +60,7 @@ def _like(entries):
     side, heads = (round(tables[0][-2] ** 0.5) + 1) // 2, tuple(shape[-1] for shape in tables)
     images = entries.inputs("conv_first")
     if entries.has("conv_up1.weight"):
-        upsampler, scale = "nearest+conv", 4 if entries.has("conv_up2.weight") else 2
+        upsampler, scale = "nearest+conv", 2 ** entries.count("conv_up{}")
     elif entries.has("conv_before_upsample.0.weight"):
         inside = entries.outputs("conv_before_upsample.0")
         upsampler, scale = "pixelshuffle", entries.enlarged("upsample.{}", inside)
@@ -65,12 +69,12 @@ def _like(entries):
     else:
         upsampler, scale = "", 1
     three = entries.has("conv_after_body.4.weight")
-    unusual, besides = _unusual(entries, block, side)
-    return "TunableSwinIR" if entries.stacked else "SwinIR", {
+    unusual, besides, questions = _unusual(entries, block, side, upsampler)
+    return Likely("TunableSwinIR" if entries.stacked else "SwinIR", {
         "upscale": scale, "in_chans": images, "window_size": side, "img_range": 255.0 if side == 7 else 1.0,
         "depths": depths, "embed_dim": features, "num_heads": heads,
         "mlp_ratio": _ratio(features, entries.shapes[f"{block}mlp.fc1.weight"][-2]), "upsampler": upsampler,
-        "resi_connection": "3conv" if three else "1conv", **unusual}, besides
+        "resi_connection": "3conv" if three else "1conv", **unusual}, besides, questions)
 
 
 def _ratio(features, hidden):
@@ -79,9 +83,9 @@ def _ratio(features, hidden):
     return ratio if int(features * ratio) == hidden else (hidden + 0.5) / features
 
 
-def _unusual(entries, block, window):
-    """The arguments that differ from the published variants, and what is to be given besides, in words."""
-    unusual, besides = {}, ""
+def _unusual(entries, block, window, upsampler):
+    """The arguments that differ from the published variants, what is to be given besides in words, and Questions."""
+    unusual, besides, questions = {}, "", {}
     positions = entries.shapes.get("absolute_pos_embed")
     if positions is not None:
         unusual["ape"], count = True, positions[-2]
@@ -90,11 +94,24 @@ def _unusual(entries, block, window):
             unusual["img_size"] = side
         else:
             besides = f"img_size=(H, W) besides, where H * W = {count}"
+            questions["img_size"] = Question(f"(H, W) of the images that it was built for, where H * W = {count}",
+                                             (window, count // window))
     if not any(name.startswith("patch_embed.norm.") for name in entries.shapes):
         unusual["patch_norm"] = False
     if not entries.has(f"{block}attn.qkv.bias"):
         unusual["qkv_bias"] = False
-    return unusual, besides
+    if entries.has("conv_before_upsample.0.weight") and entries.outputs("conv_before_upsample.0") != 64:
+        unusual["num_feat"] = entries.outputs("conv_before_upsample.0")
+    second = block.replace("blocks.0.", "blocks.1.")
+    if entries.has(f"{second}attn.relative_position_index") and not (entries.has(f"{second}attn_mask")
+                                                                    or entries.stacked):
+        questions["window_size"] = Question(f"{window}, or a larger one that was asked for", window)
+        questions.setdefault("img_size", Question(
+            f"{window} if it was built for images of one window, which moves none; a larger one, such as "
+            f"{8 * window}, if only its attn_mask was taken out", window))
+    if window == 7 and upsampler:   # the published ones with it, for JPEG, do not enlarge
+        questions["img_range"] = Question("1.0 or 255.0", 1.0)
+    return unusual, besides, questions
 
 
 @layouts_of(SwinIR)
