@@ -31,15 +31,15 @@ def cases(size):
     """{name: (ours, the PyTorch one, whether it is in channels_last)}."""
     from benchmarks import torch_networks as theirs
 
-    edsr = pretrained.network("EDSR", num_in_ch=3, num_out_ch=3, upscale=1, img_range=1.0, **EDSR)
-    larger = pretrained.network("EDSR", num_in_ch=3, num_out_ch=3, upscale=4, img_range=1.0, **EDSR)
-    swin = pretrained.network("SwinIR", upscale=1, window_size=8, mlp_ratio=2, drop_path_rate=0.0, img_size=128, **SWIN)
+    edsr = pretrained.build("EDSR", num_in_ch=3, num_out_ch=3, upscale=1, img_range=1.0, **EDSR)
+    larger = pretrained.build("EDSR", num_in_ch=3, num_out_ch=3, upscale=4, img_range=1.0, **EDSR)
+    swin = pretrained.build("SwinIR", upscale=1, window_size=8, mlp_ratio=2, drop_path_rate=0.0, img_size=128, **SWIN)
     return {"EDSR x1, 64 features, 16 blocks": (edsr, theirs.EDSR(**EDSR), False),
             "EDSR x1, PyTorch in channels_last": (edsr, theirs.EDSR(**EDSR), True),
             "EDSR x4, 64 features, 16 blocks": (larger, theirs.EDSR(upscale=4, **EDSR), False),
             "SwinIR, 60 features, 4 groups of 6": (swin, theirs.SwinIR(size, **SWIN), False),
             "NAFNet, 32 features, blocks 1 1 1 / 1 / 1 1 1": (
-                pretrained.network("NAFNet", **NAF), theirs.NAFNet(**NAF), False)}
+                pretrained.build("NAFNet", **NAF), theirs.NAFNet(**NAF), False)}
 
 
 def functions(net, theirs, channels_last, x):

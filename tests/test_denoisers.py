@@ -23,7 +23,7 @@ def close(ours, official, factor=1e-5):
 
 def test_dncnn_with_batch_norm(parity):
     case = parity("torch_dncnn")
-    net = pretrained.network("DnCNN", **case.meta["config"])
+    net = pretrained.build("DnCNN", **case.meta["config"])
     variables = pretrained.load(net, case.params())
     x = nhwc(case["in/x"])
     close(jax.jit(net.apply)(variables, x), case["out/y"])
@@ -40,13 +40,13 @@ def test_dncnn_with_batch_norm(parity):
 
 def test_dncnn_without_norms(parity):
     case = parity("torch_dncnn_merged_color")
-    net = pretrained.network("DnCNN", **case.meta["config"])
+    net = pretrained.build("DnCNN", **case.meta["config"])
     close(jax.jit(net.apply)(pretrained.load(net, case.params()), nhwc(case["in/x"])), case["out/y"])
 
 
 def test_ffdnet(parity):
     case = parity("torch_ffdnet_color")
-    net = pretrained.network("FFDNet", **case.meta["config"])
+    net = pretrained.build("FFDNet", **case.meta["config"])
     variables, x, sigma = pretrained.load(net, case.params()), nhwc(case["in/x"]), jnp.asarray(case.meta["sigma"])
     apply = jax.jit(net.apply)
     close(apply(variables, x, sigma), case["out/y"])
@@ -59,7 +59,7 @@ def test_ffdnet(parity):
     ("ffdnet_color.npz", "FFDNet", {"in_nc": 3, "out_nc": 3, "nc": 96, "nb": 12})])
 def test_released_weights(parity, shared, weights, name, arguments):
     case = parity("torch_pretrained_denoisers")
-    net = pretrained.network(name, **arguments)
+    net = pretrained.build(name, **arguments)
     variables = pretrained.load(net, shared(f"data/weights/{weights}"))
     apply = jax.jit(net.apply)
     for picture in ("chelsea", "coffee"):
@@ -78,10 +78,10 @@ def test_published_sizes():
         x = jnp.zeros((1, 16, 16, net.channels))
         return sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(net.init, jax.random.key(0), x, *further)))
 
-    assert count(pretrained.network("DnCNN", act_mode="R")) == 555_137
-    assert count(pretrained.network("DnCNN", in_nc=3, out_nc=3, nb=20, act_mode="R")) == 668_227
+    assert count(pretrained.build("DnCNN", act_mode="R")) == 555_137
+    assert count(pretrained.build("DnCNN", in_nc=3, out_nc=3, nb=20, act_mode="R")) == 668_227
     assert count(DnCNN()) == 555_137 + 15 * 4 * 64   # scale, bias, mean and variance of 15 norms besides
-    assert count(pretrained.network("FFDNet"), 0.1) == 485_316
+    assert count(pretrained.build("FFDNet"), 0.1) == 485_316
     assert count(FFDNet(features=96, layers=12, channels=3), 0.1) == 852_108
 
 
@@ -120,4 +120,4 @@ def test_sentences():
         merged(DnCNN(norm="none"), {})
     for name, arguments in [("DnCNN", {"act_mode": "L"}), ("FFDNet", {"in_nc": 3})]:
         with pytest.raises(ValueError, match="wanted the same number of channels twice and one of"):
-            pretrained.network(name, **arguments)
+            pretrained.build(name, **arguments)

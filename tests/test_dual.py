@@ -66,7 +66,7 @@ def test_parity_with_the_authors_blocks_on_both_sides(parity):
         else:
             arrays[f"tuning_blocks_higher.{below}"] = array
             arrays[f"tuning_blocks_lower.{below}"] = -array if ".conv2." in below else array
-    net = pretrained.network("DynamicStyleTransferDual", widths=case.meta["widths"])
+    net = pretrained.build("DynamicStyleTransferDual", widths=case.meta["widths"])
     variables = pretrained.load(net, arrays)
     x, apply = jnp.asarray(np.moveaxis(case["in/x_odd"], 1, -1)), jax.jit(net.apply)
     for index, row in enumerate(case["in/alphas"]):

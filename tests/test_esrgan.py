@@ -45,7 +45,7 @@ def test_a_file_is_recognised_and_gives_the_program_s_output(parity, tmp_path, n
 @pytest.mark.parametrize("name", [*NAMES, "first_x3"])
 def test_the_same_by_the_constructor_s_arguments(parity, name):
     arrays, arguments, x, official = case_of(parity, name)
-    net = pretrained.network("ESRGAN", **arguments)
+    net = pretrained.build("ESRGAN", **arguments)
     close(net, pretrained.load(net, {"params_ema": arrays}), x, official)
 
 
@@ -59,14 +59,14 @@ def test_scale_3_is_said_for_its_arrays_are_those_of_scale_2(parity, tmp_path):
 def test_basicsr_s_class_reads_all_names_of_scale_4(parity):
     for name in ("first_x4", "second_x4"):
         arrays, sizes, x, official = case_of(parity, name)
-        net = pretrained.network("RRDBNet", num_in_ch=3, num_out_ch=3, num_feat=sizes["nf"], num_block=sizes["nb"],
+        net = pretrained.build("RRDBNet", num_in_ch=3, num_out_ch=3, num_feat=sizes["nf"], num_block=sizes["nb"],
                                  num_grow_ch=sizes["gc"])
         close(net, pretrained.load(net, arrays), x, official)
 
 
 def test_ircnn(parity, tmp_path):
     arrays, arguments, x, official = case_of(parity, "ircnn")
-    net = pretrained.network("IRCNN", **arguments)
+    net = pretrained.build("IRCNN", **arguments)
     close(net, pretrained.load(net, arrays), x, official)
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(ValueError, match=r"no array tells its architecture \(.*'DnCNN' or 'IRCNN', whose files"):
@@ -80,11 +80,11 @@ def test_published_sizes():
         shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, 8, 8, net.channels)))
         return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
-    assert count(pretrained.network("ESRGAN")) == 16_697_987   # ESRGAN's own count for RRDB_ESRGAN_x4
+    assert count(pretrained.build("ESRGAN")) == 16_697_987   # ESRGAN's own count for RRDB_ESRGAN_x4
     # 64 to 64 channels more and less, and 69 convolutions of 1 x 1 from 64 to 32 channels without bias.
-    assert count(pretrained.network("ESRGAN", upscale=8)) == 16_697_987 + 9 * 64 * 64 + 64
-    assert count(pretrained.network("ESRGAN", upscale=1)) == 16_697_987 - 2 * (9 * 64 * 64 + 64)
-    assert count(pretrained.network("ESRGAN", plus=True)) == 16_697_987 + 69 * 64 * 32
+    assert count(pretrained.build("ESRGAN", upscale=8)) == 16_697_987 + 9 * 64 * 64 + 64
+    assert count(pretrained.build("ESRGAN", upscale=1)) == 16_697_987 - 2 * (9 * 64 * 64 + 64)
+    assert count(pretrained.build("ESRGAN", plus=True)) == 16_697_987 + 69 * 64 * 32
     assert count(IRCNN()) == (9 + 1) * 64 + 5 * (9 * 64 + 1) * 64 + 9 * 64 + 1
 
 

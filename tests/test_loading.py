@@ -36,7 +36,7 @@ def test_the_network_that_wrote_a_file_is_built(parity, tmp_path, name):
     case = parity(name)
     config = dict(case.meta["config"])
     official = config.pop("net", None) or PROGRAMS[name[:8]]
-    wanted = pretrained.network(official, **config)
+    wanted = pretrained.build(official, **config)
     net, variables = dynjax.load(write(tmp_path / "w.pth", {f"module.{n}": a for n, a in case.params().items()}))
     assert net == wanted
     jax.tree.map(np.testing.assert_array_equal, variables, pretrained.load(wanted, case.params()))
@@ -54,7 +54,7 @@ def test_edsr_s_residual_scale_is_asked_for(parity, tmp_path, factor, other):
     with pytest.raises(ValueError, match=r"EDSR\.pth cannot be loaded: it is of EDSR, and no array tells its res_sc"):
         dynjax.load(path)
     net, _ = dynjax.load(path, res_scale=factor)
-    assert net == pretrained.network("EDSR", **{**case.meta["config"], "res_scale": factor})
+    assert net == pretrained.build("EDSR", **{**case.meta["config"], "res_scale": factor})
     assert net != dynjax.load(path, res_scale=other)[0]
 
 
@@ -81,13 +81,13 @@ def test_swinir_s_windows_are_asked_for_where_none_is_moved(parity, tmp_path):
     assert dynjax.load(path, window_size=window, img_size=64)[0].shifted
     masks = {f"layers.{group}.residual_group.blocks.{block}.attn_mask": np.zeros((4, window**2, window**2), "f4")
              for group, depth in enumerate(config["depths"]) for block in range(1, depth, 2)}
-    assert dynjax.load(write(path, arrays | index | masks))[0] == pretrained.network("SwinIR", **config)
+    assert dynjax.load(write(path, arrays | index | masks))[0] == pretrained.build("SwinIR", **config)
 
 
 def test_swinir_s_range_is_asked_for_where_its_window_does_not_tell(parity, tmp_path):
     config = dict(upscale=2, window_size=7, depths=[1], embed_dim=4, num_heads=[1], mlp_ratio=1)
     for upsampler, asks in (("pixelshuffledirect", True), ("", False)):
-        net = pretrained.network("SwinIR", upsampler=upsampler, img_range=255.0, **config)
+        net = pretrained.build("SwinIR", upsampler=upsampler, img_range=255.0, **config)
         shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, 14, 14, 3)))
         path = write(tmp_path / "w.safetensors", official_arrays(net, shapes))
         if asks:
@@ -119,7 +119,7 @@ def test_seven_layers_of_64_features_are_ircnn_s(tmp_path):
     path = write(tmp_path / "ircnn_gray.pth", arrays)
     assert dynjax.load(path)[0] == IRCNN()
     assert dynjax.load(path, architecture="DnCNN")[0] == DnCNN(layers=7, norm="none")
-    with pytest.raises(ValueError, match=r"It looks like that of pretrained\.network\('IRCNN', in_nc=1"):
+    with pytest.raises(ValueError, match=r"It looks like that of pretrained\.build\('IRCNN', in_nc=1"):
         pretrained.load(EDSR(features=2, blocks=1, scale=1), arrays)
 
 
@@ -174,7 +174,7 @@ def test_swinir_behind_a_pixel_unshuffle_is_no_network_of_12_channels(parity, tm
 def test_a_file_of_nearly_a_network_is_told_what_it_is_near(parity, tmp_path):
     arrays = parity("torch_msrresnet").params()
     del arrays["conv_hr.bias"]
-    with pytest.raises(ValueError, match=r"nearly those of pretrained\.network\('MSRResNet', .*pretrained\.load"):
+    with pytest.raises(ValueError, match=r"nearly those of pretrained\.build\('MSRResNet', .*pretrained\.load"):
         dynjax.load(write(tmp_path / "w.pth", arrays))
 
 

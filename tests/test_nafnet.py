@@ -48,7 +48,7 @@ OURS = {"encoders.0.0.norm1": ("encoder_0_0", "norm1"), "encoders.0.0": ("encode
     ("torch_nafnet", "middle_0"), pytest.param("torch_nafnet_sidd_tiny", "middle_11", marks=pytest.mark.slow)])
 def test_the_authors_network(parity, name, middle):
     case = parity(name)
-    net = pretrained.network("NAFNet", **case.meta["config"])
+    net = pretrained.build("NAFNet", **case.meta["config"])
     variables = pretrained.load(net, {"params": case.params()})
     assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == case.meta["n_params"]
     run = jax.jit(lambda v, x: net.apply(v, x, capture_intermediates=True))
@@ -65,7 +65,7 @@ def test_the_authors_network(parity, name, middle):
 
 def test_the_authors_gradients(parity):
     case = parity("torch_nafnet")
-    net = pretrained.network("NAFNet", **case.meta["config"])
+    net = pretrained.build("NAFNet", **case.meta["config"])
     variables, cotangent = pretrained.load(net, case.params()), nhwc(case["in/cotangent"])
     loss = lambda v, x: jnp.sum(net.apply(v, x) * cotangent)
     by_variables, by_image = jax.jit(jax.grad(loss, argnums=(0, 1)))(variables, nhwc(case["in/x0"]))
@@ -88,9 +88,9 @@ def test_the_authors_gradients(parity):
 def test_the_local_form(parity):
     case = parity("torch_nafnet_local")
     config = {**case.meta["config"], "train_size": case.meta["train_size"]}
-    forms = {"": pretrained.network("NAFNetLocal", **config),
-             "_fast_imp": pretrained.network("NAFNetLocal", fast_imp=True, **config),
-             "_global": pretrained.network("NAFNet", **case.meta["config"])}
+    forms = {"": pretrained.build("NAFNetLocal", **config),
+             "_fast_imp": pretrained.build("NAFNetLocal", fast_imp=True, **config),
+             "_global": pretrained.build("NAFNet", **case.meta["config"])}
     for suffix, net in forms.items():
         variables = pretrained.load(net, case.params())
         apply = jax.jit(net.apply)
@@ -101,7 +101,7 @@ def test_the_local_form(parity):
 
 def test_windows_of_the_local_form(parity):
     case = parity("torch_nafnet_local")
-    net = pretrained.network("NAFNetLocal", **case.meta["config"], train_size=case.meta["train_size"])
+    net = pretrained.build("NAFNetLocal", **case.meta["config"], train_size=case.meta["train_size"])
     wanted = case.meta["kernel_sizes"]
     for level in range(4):
         window = wanted[f"encoders.{level}.0.sca.0"]
@@ -141,7 +141,7 @@ def test_local_means_by_hand():
 def test_the_tunable_network_of_mindediting(parity, name):
     case = parity(name)
     config = dict(case.meta["config"])
-    net = pretrained.network(config.pop("net"), **config)
+    net = pretrained.build(config.pop("net"), **config)
     variables = pretrained.load(net, case.params())
     apply = jax.jit(net.apply)
     for run in case.meta["runs"]:
@@ -158,11 +158,11 @@ def count(net, *inputs):
 def test_published_sizes():
     x = jnp.zeros((1, 16, 16, 3))
     gopro = {"enc_blk_nums": [1, 1, 1, 28], "middle_blk_num": 1, "dec_blk_nums": [1, 1, 1, 1]}
-    assert count(pretrained.network("NAFNetLocal", width=32, **gopro), x) == 17_111_907
-    assert count(pretrained.network("NAFNet", width=64, **gopro), x) == 67_888_835
+    assert count(pretrained.build("NAFNetLocal", width=32, **gopro), x) == 17_111_907
+    assert count(pretrained.build("NAFNet", width=64, **gopro), x) == 67_888_835
     assert count(NAFNet(), x) == 29_159_715
     assert count(NAFNet(features=64), x) == 115_982_915
-    assert count(pretrained.network("TunableNAFNet", num_params=2), x, jnp.ones(2)) == 58_281_794
+    assert count(pretrained.build("TunableNAFNet", num_params=2), x, jnp.ones(2)) == 58_281_794
 
 
 def test_tunable_reaches_every_convolution_and_the_factors(small):
@@ -184,7 +184,7 @@ def test_tunable_reaches_every_convolution_and_the_factors(small):
 
 def test_a_plain_checkpoint_starts_a_tunable_network(parity):
     case = parity("torch_nafnet")
-    plain = pretrained.network("NAFNet", **case.meta["config"])
+    plain = pretrained.build("NAFNet", **case.meta["config"])
     net = Tunable(plain, alpha=("a", "b"), frozen=("**/norm*",))
     y = jax.jit(net.apply)(pretrained.load(net, case.params()), nhwc(case["in/x0"]), jnp.asarray([0.25, 0.75]))
     close(y, case["out/y0"], 1e-5)

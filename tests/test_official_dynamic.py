@@ -34,7 +34,7 @@ def style_alphas(rows):
 
 def test_the_style_network(parity):
     case = parity("dynnet_style")
-    net = dynjax.pretrained.network(case.meta["program"], **arguments(case.meta, "widths"))
+    net = dynjax.pretrained.build(case.meta["program"], **arguments(case.meta, "widths"))
     variables, apply = dynjax.pretrained.load(net, case.params()), jax.jit(net.apply)
     x = nhwc(case["in/x_even"])
     for row, alpha in enumerate(style_alphas(case["in/alphas"])):
@@ -43,7 +43,7 @@ def test_the_style_network(parity):
 
 def test_the_style_network_s_main_one_alone(parity):
     case = parity("dynnet_style")
-    net = dynjax.pretrained.network("MainNet", **arguments(case.meta, "widths"))
+    net = dynjax.pretrained.build("MainNet", **arguments(case.meta, "widths"))
     main = {name.removeprefix("main."): array for name, array in case.params().items() if name.startswith("main.")}
     y = jax.jit(net.apply)(dynjax.pretrained.load(net, main), nhwc(case["in/x_even"]))
     near(y, case["out/x_even/00"], atol=2e-4, rtol=1e-4)
@@ -52,7 +52,7 @@ def test_the_style_network_s_main_one_alone(parity):
 @pytest.mark.parametrize("program", ["DynamicStyleTransfer", "DynamicStyleTransferDual"])
 def test_widths_in_a_list(parity, program):
     case = parity("dynnet_phase2")
-    net = dynjax.pretrained.network(program, **arguments(case.meta, "widths"))
+    net = dynjax.pretrained.build(program, **arguments(case.meta, "widths"))
     assert net.main.widths == (4, 6, 8, 6, 4)
     arrays = {name: array for name, array in case.params().items() if not name.startswith("vgg/")}
     if program.endswith("Dual"):
@@ -67,7 +67,7 @@ def test_widths_in_a_list(parity, program):
 def test_the_generator_of_faces(parity):
     case = parity("dynnet_dcgan")
     # The copy in tests/data has shorter noise than its meta says.
-    net = dynjax.pretrained.network("DynamicDcGan", ngf=case.meta["ngf"], z_size=case["in/z"].shape[1])
+    net = dynjax.pretrained.build("DynamicDcGan", ngf=case.meta["ngf"], z_size=case["in/z"].shape[1])
     variables, z = dynjax.pretrained.load(net, case.params("param/generator/")), nhwc(case["in/z"])
     apply = jax.jit(net.apply, static_argnames="train")
     for run in ("eval", "train"):
@@ -75,7 +75,7 @@ def test_the_generator_of_faces(parity):
         assert len(indices) == {"eval": 6, "train": 4}[run]
         for index in indices:
             near(apply(variables, z, case["in/alphas"][int(index)], train=run == "train"), case[f"out/{run}/{index}"])
-    main = dynjax.pretrained.network("MainNet", ngf=case.meta["ngf"], z_size=case["in/z"].shape[1])
+    main = dynjax.pretrained.build("MainNet", ngf=case.meta["ngf"], z_size=case["in/z"].shape[1])
     assert main == net.main
     bare = {name.removeprefix("main."): array for name, array in case.params("param/generator/").items()
             if name.startswith("main.")}
@@ -85,7 +85,7 @@ def test_the_generator_of_faces(parity):
 
 def test_the_discriminator_of_faces(parity):
     case = parity("dynnet_dcgan")
-    net = dynjax.pretrained.network("Discriminator", **arguments(case.meta, "ndf"))
+    net = dynjax.pretrained.build("Discriminator", **arguments(case.meta, "ndf"))
     variables = dynjax.pretrained.load(net, case.params("param/discriminator/"))
     x = jnp.asarray(case["in/real_u8"] / np.float32(127.5) - 1)
     for run in ("eval", "train"):
@@ -96,7 +96,7 @@ def test_the_discriminator_of_faces(parity):
 def test_the_unet(parity):
     case = parity("pix2pix_unet128")
     names = ("input_nc", "output_nc", "num_downs", "ngf", "norm", "use_dropout")
-    net = dynjax.pretrained.network("UnetGenerator", **arguments(case.meta, *names))
+    net = dynjax.pretrained.build("UnetGenerator", **arguments(case.meta, *names))
     if "cut" in case.meta:
         pytest.skip("the copy in tests/data has no inner levels; set DYNJAX_SHARED to the folder that has all")
     variables = dynjax.pretrained.load(net, case.params())
@@ -109,7 +109,7 @@ def test_the_patch_critics(parity):
     case = parity("patchgan")
     assert len(case.meta["cases"]) == 5
     for name, meta in case.meta["cases"].items():
-        net = dynjax.pretrained.network("NLayerDiscriminator",
+        net = dynjax.pretrained.build("NLayerDiscriminator",
                                         **arguments(meta, "input_nc", "ndf", "n_layers", "norm", "sigmoid"))
         variables = dynjax.pretrained.load(net, case.params(f"param/{name}/"))
         x = jnp.asarray(case[f"in/{name}/u8"] / np.float32(127.5) - 1)
@@ -119,12 +119,12 @@ def test_the_patch_critics(parity):
 
 
 def test_official_and_printed_norms():
-    unet = lambda **norm: dynjax.pretrained.network("UnetGenerator", input_nc=3, output_nc=3, num_downs=8, **norm).norm
+    unet = lambda **norm: dynjax.pretrained.build("UnetGenerator", input_nc=3, output_nc=3, num_downs=8, **norm).norm
     printed = "functools.partial(<class 'torch.nn.modules.instancenorm.InstanceNorm2d'>, affine=False)"
     for key in ("norm", "norm_layer"):
         assert unet(**{key: printed}) == unet(**{key: "instance"}) == "instance"
         assert unet(**{key: "<class 'torch.nn.modules.batchnorm.BatchNorm2d'>"}) == unet() == "batch"
-    critic = dynjax.pretrained.network("NLayerDiscriminator", input_nc=3, norm_layer=printed,
+    critic = dynjax.pretrained.build("NLayerDiscriminator", input_nc=3, norm_layer=printed,
                                        use_sigmoid=True)
     assert critic == dynjax.networks.PatchCritic(norm="instance", sigmoid=True)
     with pytest.raises(ValueError, match=r"the norm is .*affine=True.*wanted batch norm .*or instance norm without"):
@@ -133,7 +133,7 @@ def test_official_and_printed_norms():
 
 def test_parts_of_a_dynamic_net_are_told_apart(parity):
     case = parity("dynnet_style")
-    net = dynjax.pretrained.network("DynamicStyleTransfer", **arguments(case.meta, "widths"))
+    net = dynjax.pretrained.build("DynamicStyleTransfer", **arguments(case.meta, "widths"))
     part = lambda prefix: {name.removeprefix(prefix): array for name, array in case.params().items()
                            if name.startswith(prefix)}
     with pytest.raises(ValueError, match=r"holds tuning-blocks alone \(tuning_block0, tuning_block1, tuning_block2\).*"
@@ -151,4 +151,4 @@ def test_parts_of_a_dynamic_net_are_told_apart(parity):
 ])
 def test_arguments_that_do_not_fit(name, given, sentence):
     with pytest.raises(ValueError, match=sentence):
-        dynjax.pretrained.network(name, **given)
+        dynjax.pretrained.build(name, **given)

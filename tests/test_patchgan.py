@@ -20,7 +20,7 @@ def published(parity):
 
     def one(name):
         arguments = {key: value for key, value in case.meta["cases"][name].items() if key not in NOT_ARGUMENTS}
-        net = pretrained.network("NLayerDiscriminator", **arguments)
+        net = pretrained.build("NLayerDiscriminator", **arguments)
         x = jnp.asarray(case[f"in/{name}/u8"] / np.float32(127.5) - 1)
         outputs = {run: np.moveaxis(case[f"out/{name}/{run}"], 1, -1) for run in ("train", "eval")}
         return net, pretrained.load(net, case.params(f"param/{name}/")), x, outputs

@@ -28,7 +28,7 @@ def close(ours, official, factor):
 def test_tunable_networks_of_mindediting(parity, name):
     case = parity(name)
     config = dict(case.meta["config"])
-    net = pretrained.network(config.pop("net"), **config)
+    net = pretrained.build(config.pop("net"), **config)
     variables = pretrained.load(net, case.params())
     apply = jax.jit(net.apply)
     for run in case.meta["runs"]:
@@ -40,7 +40,7 @@ def test_tunable_networks_of_mindediting(parity, name):
 
 def test_a_mindspore_file_gives_the_whole_network(parity, shared):
     case = parity("ms_ckpt_stylenet")
-    net = pretrained.network("TunableStyleNet", num_channels=4, num_blocks=[1, 1, 1], num_params=2, mode="mlp")
+    net = pretrained.build("TunableStyleNet", num_channels=4, num_blocks=[1, 1, 1], num_params=2, mode="mlp")
     variables = pretrained.load(net, shared("parity/ms_ckpt_stylenet.ckpt"))
     close(jax.jit(net.apply)(variables, nhwc(case["in/x"]), case["in/px"]), case["out/y"], 1e-4)
 
@@ -51,7 +51,7 @@ def test_tunable_layers_of_mindediting(parity):
     assert len(layers.meta["cases"]) == 38
     for case in layers.meta["cases"]:
         prefix = case["case"] + "/"
-        net = pretrained.network(case["layer"], **{k: v for k, v in case.items() if k not in not_arguments})
+        net = pretrained.build(case["layer"], **{k: v for k, v in case.items() if k not in not_arguments})
         variables = pretrained.load(net, layers.params(prefix + "param/"))
         px = jnp.asarray(layers[prefix + "in/px"])
         x = jnp.zeros((len(px), 1)) if case["layer"] == "TunableParameter" else layers[prefix + "in/x"]
@@ -68,7 +68,7 @@ def test_tunable_layers_of_mindediting(parity):
 @pytest.mark.parametrize("name", ["torch_edsr", "torch_edsr_x3"])
 def test_edsr_of_basicsr(parity, name):
     case = parity(name)
-    net = pretrained.network("EDSR", **case.meta["config"])
+    net = pretrained.build("EDSR", **case.meta["config"])
     variables = pretrained.load(net, {"params_ema": case.params(), "params": {}})
     x = nhwc(case["in/x"])
     y, inner = jax.jit(lambda v, x: net.apply(v, x, capture_intermediates=True))(variables, x)
@@ -124,7 +124,7 @@ def test_the_style_network_at_full_width(parity):
     for name, (total, first) in case.meta["sums"].items():
         sums = arrays[name].sum(dtype=np.float64), arrays[name].flat[0]
         np.testing.assert_allclose(sums, [total, first], atol=1e-6)
-    net = pretrained.network("MainNet")
+    net = pretrained.build("MainNet")
     variables = pretrained.load(net, {k: v for k, v in arrays.items() if k.startswith("main.")})
     assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == case.meta["parameter_count"]["main"]
     y = jax.jit(net.apply)(variables, nhwc(case["in/x_odd"]))
@@ -134,7 +134,7 @@ def test_the_style_network_at_full_width(parity):
 def test_dynamic_style_transfer_with_its_blocks(parity):
     case = parity("dynnet_style_full")
     arrays = full_style_parameters(case.meta["shapes"])
-    net = pretrained.network("DynamicStyleTransfer")
+    net = pretrained.build("DynamicStyleTransfer")
     variables = pretrained.load(net, {"state_dict": arrays})
     # Rows 1 and 3: all blocks at 1, and one value a block.
     apply = jax.jit(net.apply)
@@ -147,7 +147,7 @@ def test_dynamic_style_transfer_with_its_blocks(parity):
 
 def small_edsr():
     """A tiny BasicSR EDSR: (network, its arrays by official names)."""
-    net = pretrained.network("EDSR", num_in_ch=3, num_out_ch=3, num_feat=4, num_block=1, upscale=1)
+    net = pretrained.build("EDSR", num_in_ch=3, num_out_ch=3, num_feat=4, num_block=1, upscale=1)
     names = {"conv_first": (4, 3), "body.0.conv1": (4, 4), "body.0.conv2": (4, 4), "conv_after_body": (4, 4),
              "conv_last": (3, 4)}
     rng = np.random.RandomState(0)
@@ -316,7 +316,7 @@ def test_the_network_that_was_used_is_not_advised(changes, sentence):
         with pytest.raises(ValueError, match=sentence):
             pretrained.load(net.clone(residual_scale=0.5), changed(arrays, **changes))
     for blocks in (0, 2):   # of the smaller one nothing is missing
-        other = pretrained.network("EDSR", num_in_ch=3, num_out_ch=3, num_feat=4, num_block=blocks, upscale=1)
+        other = pretrained.build("EDSR", num_in_ch=3, num_out_ch=3, num_feat=4, num_block=blocks, upscale=1)
         with pytest.raises(ValueError, match=r"It looks like that of .*num_block=1"):
             pretrained.load(other, changed(arrays, **changes))
 
@@ -328,14 +328,14 @@ def test_the_number_of_objectives_is_advised(parity):
     for count, said in ((config["num_params"], "Nothing else is wrong"),
                         (config["num_params"] + 1, f"It looks like .*num_params={config['num_params']}")):
         with pytest.raises(ValueError, match=said):
-            pretrained.load(pretrained.network(name, **{**config, "num_params": count}),
+            pretrained.load(pretrained.build(name, **{**config, "num_params": count}),
                             {**case.params(), "extra": np.zeros(2)})
 
 
 def test_frozen_means_of_the_tunable_network_must_be_the_constants(parity):
     case = parity("ms_tunable_edsr_x2")
     config = dict(case.meta["config"])
-    net = pretrained.network(config.pop("net"), **config)
+    net = pretrained.build(config.pop("net"), **config)
     params = case.params()
     pretrained.load(net, {name: array for name, array in params.items() if "_mean" not in name})
     with pytest.raises(ValueError, match=r"add_mean\.bias, which the network has as the constant \[0\.448"):
@@ -345,7 +345,7 @@ def test_frozen_means_of_the_tunable_network_must_be_the_constants(parity):
 def test_a_tunable_checkpoint_needs_a_tunable_network(parity):
     case = parity("ms_tunable_edsr_x2")
     config = dict(case.meta["config"])
-    net = pretrained.network(config.pop("net"), **config)
+    net = pretrained.build(config.pop("net"), **config)
     with pytest.raises(ValueError, match="several kernels a layer but EDSR has one; wanted Tunable around it"):
         pretrained.load(net.net, case.params())
     with pytest.raises(ValueError, match=r"missing: body\.0\.conv1\.mlp\.bias"):
@@ -354,7 +354,7 @@ def test_a_tunable_checkpoint_needs_a_tunable_network(parity):
 
 def test_untuned_norms_must_be_named(parity):
     case = parity("ms_tunable_stylenet_linear")
-    net = pretrained.network("TunableStyleNet", num_channels=6, num_blocks=[1, 1, 1], num_params=2, mode="linear")
+    net = pretrained.build("TunableStyleNet", num_channels=6, num_blocks=[1, 1, 1], num_params=2, mode="linear")
     with pytest.raises(ValueError, match=r"conv_in\.norm\.gamma \(6,\) for params/kernels/conv_in/norm/scale \(2, 6\)"):
         pretrained.load(net.clone(frozen=()), case.params())
 
@@ -362,7 +362,7 @@ def test_untuned_norms_must_be_named(parity):
 def test_a_phi_with_hidden_layers_has_no_official_weights(parity):
     case = parity("ms_tunable_edsr_x2")
     config = dict(case.meta["config"])
-    net = pretrained.network(config.pop("net"), **config)
+    net = pretrained.build(config.pop("net"), **config)
     with pytest.raises(ValueError, match=r"params/phi.*\(which no official checkpoint has"):
         pretrained.load(net.clone(hidden=(4,)), case.params())
 
@@ -393,10 +393,10 @@ def test_sources_and_networks_that_are_not_known(tmp_path):
 
 
 def test_official_arguments():
-    default = pretrained.network("TunableEDSR", num_params=2).net
+    default = pretrained.build("TunableEDSR", num_params=2).net
     assert (default.features, default.blocks, default.scale, default.residual_scale) == (64, 16, 4, 0.1)
-    assert isinstance(default, EDSR) and pretrained.network("TunableEDSR").alpha == 1
-    layer = pretrained.network("TunableConv2d", in_channels=3, out_channels=4, kernel_size=5, expand_params=2,
+    assert isinstance(default, EDSR) and pretrained.build("TunableEDSR").alpha == 1
+    layer = pretrained.build("TunableConv2d", in_channels=3, out_channels=4, kernel_size=5, expand_params=2,
                                mode="linear")
     assert isinstance(layer, TunableConv) and layer.kernels == 2 and not layer.use_bias
     for name, arguments, sentence in [
@@ -409,7 +409,7 @@ def test_official_arguments():
             ("TunableConv2d", {"in_channels": 3, "out_channels": 4, "kernel_size": 3, "padding": 1},
              "same or valid with 0")]:
         with pytest.raises(ValueError, match=sentence):
-            pretrained.network(name, **arguments)
+            pretrained.build(name, **arguments)
 
 
 def test_sizes_printed_in_the_references():
@@ -417,11 +417,11 @@ def test_sizes_printed_in_the_references():
         return sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(net.init, jax.random.key(0), *inputs)))
 
     x = jnp.zeros((1, 16, 16, 3))
-    assert count(pretrained.network("EDSR", num_in_ch=3, num_out_ch=3), x) == 1_517_571
+    assert count(pretrained.build("EDSR", num_in_ch=3, num_out_ch=3), x) == 1_517_571
     # The official count has the two frozen means besides, 2 * (9 + 3).
-    assert count(pretrained.network("TunableEDSR", num_params=2), x, jnp.ones(2)) == 2_961_526 - 24
-    assert count(pretrained.network("TunableEDSR", num_params=2, scale=1), x, jnp.ones(2)) == 2_370_666 - 24
+    assert count(pretrained.build("TunableEDSR", num_params=2), x, jnp.ones(2)) == 2_961_526 - 24
+    assert count(pretrained.build("TunableEDSR", num_params=2, scale=1), x, jnp.ones(2)) == 2_370_666 - 24
     # Besides: image mean and deviation, and moving mean and variance of 19 + 6 norms over their channels.
-    net = pretrained.network("TunableStyleNet", num_params=3)
+    net = pretrained.build("TunableStyleNet", num_params=3)
     moving = 2 * (64 + 2 * 128 + 2 * 256 + 12 * 256 + 2 * 128 + 2 * 64)
     assert count(net, x, jnp.ones(3)) == 26_333_911 - 6 - moving

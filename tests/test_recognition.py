@@ -27,7 +27,7 @@ def test_what_is_named_reads_the_checkpoint(parity, name):
     assert pretrained.load(net, arrays)["params"]
     other = EDSR(features=2, blocks=1, scale=1)
     other = Tunable(other, alpha=2) if name.startswith("ms_") else other
-    with pytest.raises(ValueError, match=r"does not fit the network .*It looks like that of pretrained.network"):
+    with pytest.raises(ValueError, match=r"does not fit the network .*It looks like that of pretrained.build"):
         pretrained.load(other, arrays)
 
 
@@ -114,7 +114,7 @@ def test_what_rrdbnet_takes_and_gives_is_told(inside, images, told):
     ("NAFNet", {"enc_blk_nums": 2}, "NAFNet got enc_blk_nums=2, which do not fit")])
 def test_networks_that_there_are_not_are_told(name, arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
-        pretrained.network(name, **arguments)
+        pretrained.build(name, **arguments)
 
 
 REQUIRED = {"EDSR": ("num_in_ch", "num_out_ch"), "RRDBNet": ("num_in_ch", "num_out_ch"),
@@ -141,15 +141,15 @@ def test_whole_numbers_must_be_whole(name):
     for argument in (*WHOLE[name].split(), *required):
         for wrong in (2.5, 2.0, "2", np.float32(2.5), [2, 2.5], {"conv1": 1.5}):
             with pytest.raises(ValueError, match=rf"^{name} got {argument}=.*; wanted whole numbers there"):
-                pretrained.network(name, **{**required, argument: wrong})
+                pretrained.build(name, **{**required, argument: wrong})
 
 
 def test_other_numbers_need_not_be_whole():
-    edsr = pretrained.network("EDSR", num_in_ch=3, num_out_ch=3, res_scale=0.1, rgb_mean=[0.5] * 3)
+    edsr = pretrained.build("EDSR", num_in_ch=3, num_out_ch=3, res_scale=0.1, rgb_mean=[0.5] * 3)
     assert edsr.residual_scale == 0.1 and edsr.mean == (0.5, 0.5, 0.5)
-    assert pretrained.network("SwinIR", mlp_ratio=2.5, qk_scale=0.3, drop_path_rate=0.2).mlp_ratio == 2.5
-    assert pretrained.network("NAFNet", width=np.int64(8), enc_blk_nums=range(1, 3), dec_blk_nums=[1, 2]).features == 8
-    assert pretrained.network("MainNet", widths=None).widths == JohnsonNet.widths
+    assert pretrained.build("SwinIR", mlp_ratio=2.5, qk_scale=0.3, drop_path_rate=0.2).mlp_ratio == 2.5
+    assert pretrained.build("NAFNet", width=np.int64(8), enc_blk_nums=range(1, 3), dec_blk_nums=[1, 2]).features == 8
+    assert pretrained.build("MainNet", widths=None).widths == JohnsonNet.widths
 
 
 @pytest.mark.parametrize(("name", "arguments", "sentence"), [
@@ -157,7 +157,7 @@ def test_other_numbers_need_not_be_whole():
     ("NAFNet", {"enc_blk_nums": [-1], "dec_blk_nums": [1]}, "wanted 0 or more blocks each")])
 def test_networks_that_cannot_be_built_are_told(name, arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
-        pretrained.load(pretrained.network(name, **arguments), {"a.weight": np.zeros(2)})
+        pretrained.load(pretrained.build(name, **arguments), {"a.weight": np.zeros(2)})
 
 
 @pytest.mark.parametrize("source", [[], None, b""])

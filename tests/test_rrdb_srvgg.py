@@ -21,7 +21,7 @@ def nhwc(array):
     ("torch_msrresnet", "MSRResNet")])
 def test_the_authors_networks(parity, file, name):
     case = parity(file)
-    net = pretrained.network(name, **case.meta["config"])
+    net = pretrained.build(name, **case.meta["config"])
     variables = pretrained.load(net, {"params_ema": case.params()})
     assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == case.meta["n_params"]
     y, official = jax.jit(net.apply)(variables, nhwc(case["in/x"])), np.moveaxis(case["out/y"], 1, -1)
@@ -34,7 +34,7 @@ def test_published_sizes():
         x = jnp.zeros((1, 16, 16, net.channels))
         return sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(net.init, jax.random.key(0), x)))
 
-    assert count(pretrained.network("RRDBNet", num_in_ch=3, num_out_ch=3)) == 16_697_987
+    assert count(pretrained.build("RRDBNet", num_in_ch=3, num_out_ch=3)) == 16_697_987
     assert count(MSRResNet()) == 1_517_571
     # 17 convolutions between 64 channels but for the first's 3, 17 activations of 64 slopes, a last to 48 channels.
     body = (9 * 3 * 64 + 64) + 16 * (9 * 64 * 64 + 64) + 17 * 64
@@ -129,4 +129,4 @@ def test_sentences():
                                       ("SRVGGNetCompact", {"num_in_ch": 1}, "wanted the same number"),
                                       ("SRVGGNetCompact", {"act_type": "elu"}, "prelu, relu, leakyrelu")]:
         with pytest.raises(ValueError, match=sentence):
-            pretrained.network(name, **arguments)
+            pretrained.build(name, **arguments)

@@ -23,13 +23,13 @@ def indices(case):
 
 def dncnn(case):
     options = case.meta["config"]
-    net = dynjax.pretrained.network("DnCNN", in_nc=3, out_nc=3, nc=options["nc"], nb=options["nb"], act_mode="BR")
+    net = dynjax.pretrained.build("DnCNN", in_nc=3, out_nc=3, nc=options["nc"], nb=options["nb"], act_mode="BR")
     return net, [dynjax.pretrained.load(net, case.params(f"param/net{index}/")) for index in range(2)]
 
 
 def msrresnet(case):
     options = case.meta["config"]
-    net = dynjax.pretrained.network("MSRResNet", num_feat=options["nf"], num_block=options["nb"], upscale=4)
+    net = dynjax.pretrained.build("MSRResNet", num_feat=options["nf"], num_block=options["nb"], upscale=4)
     names = lambda name: name.replace("recon_trunk", "body").replace("HRconv", "conv_hr")
     trees = [{names(name): value for name, value in case.params(f"param/net{index}/").items()} for index in range(3)]
     return net, [dynjax.pretrained.load(net, tree) for tree in trees]

@@ -17,7 +17,7 @@ def weights(seed, shapes=None):
             for name, shape in (shapes or SHAPES).items() for part in ("weight", "bias")}
 
 
-NET = pretrained.network("MSRResNet", num_in_ch=3, num_out_ch=3, num_feat=4, num_block=1, upscale=4)
+NET = pretrained.build("MSRResNet", num_in_ch=3, num_out_ch=3, num_feat=4, num_block=1, upscale=4)
 WANTED, OTHER = weights(0), weights(1)
 CRITIC = {"discriminator.conv0.weight": np.zeros((4, 3, 3, 3), np.float32), "discriminator.conv0.bias": np.zeros(4)}
 OPTIMIZER = {"state": {0: {"step": np.array(3.0), "exp_avg": OTHER["conv_first.weight"]}}, "param_groups": [{"lr": 1}]}
@@ -113,7 +113,7 @@ def test_what_does_not_fit_is_told_with_the_place():
 
 
 def test_names_that_begin_with_model_are_no_prefix():
-    net = pretrained.network("DnCNN", nb=3, nc=4, act_mode="R")
+    net = pretrained.build("DnCNN", nb=3, nc=4, act_mode="R")
     arrays = weights(0, {"model.0": (4, 1), "model.2": (4, 4), "model.4": (1, 4)})
     for source in (arrays, behind("model.", arrays), {"model": arrays}):
         jax.tree.map(np.testing.assert_array_equal, pretrained.load(net, source), pretrained.load(net, arrays))

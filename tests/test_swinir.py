@@ -31,7 +31,7 @@ def error(ours, official):
 @pytest.mark.parametrize("name", PLAIN)
 def test_the_authors_outputs(parity, name):
     case = parity(f"torch_swinir_{name}")
-    net = pretrained.network("SwinIR", **case.meta["config"])
+    net = pretrained.build("SwinIR", **case.meta["config"])
     variables = pretrained.load(net, {"params": case.params()})
     tolerance = 3e-6 if name.startswith("jpeg") else 1e-5            # the README of the family
     apply = jax.jit(lambda v, x: net.apply(v, x, capture_intermediates=True))
@@ -51,7 +51,7 @@ def test_the_authors_outputs(parity, name):
 
 def test_the_authors_gradients(parity):
     case = parity("torch_swinir_color_dn")
-    net = pretrained.network("SwinIR", **case.meta["config"])
+    net = pretrained.build("SwinIR", **case.meta["config"])
     variables = pretrained.load(net, case.params())
     cotangent = nhwc(case["in/cotangent"])
     by_variables, by_image = jax.jit(jax.grad(lambda v, x: jnp.sum(net.apply(v, x) * cotangent), argnums=(0, 1)))(
@@ -73,7 +73,7 @@ def test_the_authors_gradients(parity):
 def test_the_tunable_program_s_outputs(parity, name):
     case = parity(f"ms_tunable_swinir_{name}")
     config = dict(case.meta["config"])
-    net = pretrained.network(config.pop("net"), **config)
+    net = pretrained.build(config.pop("net"), **config)
     variables = pretrained.load(net, case.params())
     apply = jax.jit(net.apply)
     for run in case.meta["runs"]:
@@ -106,7 +106,7 @@ def test_windows_masks_and_positions(parity):
           resi_connection="3conv"), 28_013_059),
     (dict(in_chans=1), 11_497_681), (dict(window_size=7, img_range=255.0), 11_492_067)])
 def test_published_variants_have_their_parameters(options, parameters):
-    net = pretrained.network("SwinIR", **{"embed_dim": 180, "depths": (6,) * 6, "num_heads": (6,) * 6, "window_size": 8,
+    net = pretrained.build("SwinIR", **{"embed_dim": 180, "depths": (6,) * 6, "num_heads": (6,) * 6, "window_size": 8,
                                           "mlp_ratio": 2, "upscale": 1, **options})
     shapes = jax.eval_shape(net.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 56, 56, net.channels), jnp.float32))
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == parameters
@@ -173,7 +173,7 @@ def test_what_does_not_fit_is_told(net, shape, sentence):
 @pytest.mark.parametrize(("name", "tiles"), [("color_dn", True), ("lightweight_x2", False)])
 def test_the_published_test_program(parity, name, tiles):
     case, trained = parity(f"torch_swinir_testpad_{name}"), parity(f"torch_swinir_{name}")
-    net = pretrained.network("SwinIR", **case.meta["config"])
+    net = pretrained.build("SwinIR", **case.meta["config"])
     variables = pretrained.load(net, trained.params())
     options = {"tile": case.meta["tile"], "overlap": case.meta["tile_overlap"]} if tiles else {}
     found = swinir_test(lambda x: net.apply(variables, x), nhwc(case["in/x"]), scale=case.meta["config"]["upscale"],
@@ -186,9 +186,9 @@ def test_the_published_test_program(parity, name, tiles):
 
 def test_a_network_asked_for_windows_larger_than_its_images_extends_to_those():
     asked = {"upscale": 1, "embed_dim": 8, "depths": [2], "num_heads": [2]}
-    net = pretrained.network("SwinIR", img_size=4, window_size=8, **asked)
+    net = pretrained.build("SwinIR", img_size=4, window_size=8, **asked)
     assert (net.window, net.multiple, net.shifted) == (4, 8, False)
-    net = pretrained.network("SwinIR", img_size=16, window_size=8, **asked)
+    net = pretrained.build("SwinIR", img_size=16, window_size=8, **asked)
     assert (net.window, net.multiple, net.shifted) == (8, 8, True)
     with pytest.raises(ValueError, match="window=0 and whole=None; wanted 1 pixel or more"):
         SMALL.clone(window=0).init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))

@@ -17,7 +17,7 @@ def load(path, *, architecture=None, entry=None, **arguments):
 
     Args:
       path: a file written by `save`, official weights, or the name of a shipped model (`shipped()` lists them).
-      architecture: official class, as for `pretrained.network`, where another than the likeliest is meant, such as
+      architecture: official class, as for `pretrained.build`, where another than the likeliest is meant, such as
         "NAFNetLocal".
       entry: which of several networks in a file of official weights is meant, as for `pretrained.load`.
       arguments: of the official class's constructor, in the place of those that were recognised.
@@ -81,7 +81,7 @@ def _fitting(arrays, architecture, given, refused):
             found = found._replace(name=architecture, questions={})
             trial = {name: value for name, value in trial.items() if name in taken}
         try:
-            net = pretrained.network(found.name, **{**trial, **given})
+            net = pretrained.build(found.name, **{**trial, **given})
         except ValueError as error:
             refused.append(error)
             continue
@@ -102,5 +102,5 @@ def _unknown(source, entry, architecture):
         said += f", nearly those of {near.said()}"
     else:
         said += ", of no network that is recognised"
-    return (f"{said}. Build the network with dynjax.pretrained.network, or by hand, and read them with "
+    return (f"{said}. Build the network with dynjax.pretrained.build, or by hand, and read them with "
             "dynjax.pretrained.load, which says what is missing, left over or of another shape.")

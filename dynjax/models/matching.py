@@ -114,7 +114,7 @@ def match(net, arrays):
     stacked = _is_stacked(layout, shapes, arrays)
     if stacked and not tuned:
         raise ValueError(f"the source has several kernels a layer but {type(net).__name__} has one; wanted Tunable "
-                         "around it, as pretrained.network gives it for the official tunable classes.")
+                         "around it, as pretrained.build gives it for the official tunable classes.")
     if stacked:
         shapes = jax.eval_shape(_with_alpha(net, layout, arrays).from_base, shapes)
     return _matched(shapes, layout, dict(arrays), stacked), stacked

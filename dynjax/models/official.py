@@ -19,7 +19,7 @@ def official(name):
     return keep
 
 
-def network(class_name, **arguments):
+def build(class_name, **arguments):
     """Our network for an official class and its constructor's arguments; the official defaults hold for the rest.
 
     Tunable ones come as Tunable(network) with P = num_params unnamed objectives. `pretrained.load` reads their weights.

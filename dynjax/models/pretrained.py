@@ -1,4 +1,4 @@
-"""Official weights under their own names: built by `network`, read by `load`."""
+"""Official weights under their own names: built by `build`, read by `load`."""
 import numpy as np
 
 from dynjax.control.tunable.wrapper import Tuned
@@ -6,11 +6,11 @@ from dynjax.files import read_arrays
 from dynjax.models import families  # noqa: F401  (makes the official programs known)
 from dynjax.models.layouts import layouts
 from dynjax.models.matching import match, score
-from dynjax.models.official import network
+from dynjax.models.official import build
 from dynjax.models.recognition import candidates
 from dynjax.models.state_dicts import checked, listed, main_part, part_called, parts_that_fit
 
-__all__ = ["load", "network"]
+__all__ = ["build", "load"]
 
 AT_MOST_OFF = 0.1   # of the arrays, missing or left over, for a network to be told all the same
 
@@ -25,7 +25,7 @@ def load(net, source, *, kernel_init="replicate", entry=None):
     own arrays is not, but for text and single numbers about the training.
 
     Args:
-      net: from `pretrained.network`, or made by hand: a plain network, DynamicNet around one, Tunable
+      net: from `pretrained.build`, or made by hand: a plain network, DynamicNet around one, Tunable
         around one, or a tunable layer.
       source: a path (.npz, .safetensors, PyTorch's .pth, MindSpore's .ckpt; the content tells which) or a dict of
         arrays or PyTorch tensors by official names.
@@ -133,7 +133,7 @@ def told(arrays):
         if found.arguments is None:
             return found
         try:
-            problems = match(network(found.name, **found.trial()), arrays)[0].problems
+            problems = match(build(found.name, **found.trial()), arrays)[0].problems
         except ValueError:   # the shapes are of none that there is
             continue
         shapes = [name for name in problems.get("not fitting", ()) if " for params/" in name]
@@ -153,6 +153,6 @@ def _asked(found):
 
 def _is_built_as(net, found):
     try:
-        return network(found.name, **found.trial()) == net
+        return build(found.name, **found.trial()) == net
     except ValueError:   # the shapes are of none that there is
         return False

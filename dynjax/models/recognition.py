@@ -35,7 +35,7 @@ class Likely(NamedTuple):
         if self.arguments is None:
             return f"{self.name} with {self.besides}"
         arguments = ", ".join(f"{key}={value!r}" for key, value in self.arguments.items())
-        return f"pretrained.network({self.name!r}, {arguments})" + (f", with {self.besides}" if self.besides else "")
+        return f"pretrained.build({self.name!r}, {arguments})" + (f", with {self.besides}" if self.besides else "")
 
     def trial(self):
         """Arguments with which the class can be built, to see whether the arrays fit it."""

@@ -37,7 +37,7 @@ class EDSR(nn.Module):
 
     By default the network adds to a bicubic upsampling of its input (at scale 1 to the input itself) and its last
     convolution starts at zero, so that a fresh network is that upsampling. Two official programs are settings of it;
-    `dynjax.pretrained.network` chooses them from the official class name and arguments:
+    `dynjax.pretrained.build` chooses them from the official class name and arguments:
 
     - "EDSR" (BasicSR): mean=DIV2K_MEAN, image_range=255., residual_scale by size, skip="none".
     - "TunableEDSR" (mindediting): mean=DIV2K_MEAN, residual_scale=0.1, head_relu=True, body_conv=False, skip="none".

@@ -59,7 +59,7 @@ class SwinIR(nn.Module):
     """SwinIR, [N, H, W, channels] in [0, 1] to [N, H * scale, W * scale, channels], not clipped.
 
     Any size: sides are extended by reflection to multiples of the window and the result cut back. The published
-    variants, for `dynjax.pretrained.network("SwinIR", ...)` by their official arguments: classical enlarging
+    variants, for `dynjax.pretrained.build("SwinIR", ...)` by their official arguments: classical enlarging
     ("pixelshuffle", 180 features, six groups of six blocks, six heads), light ("pixelshuffledirect", 60, four groups),
     for photographs ("nearest+conv"; the large one 240, nine groups, eight heads, "3conv"), denoising ("none"), JPEG
     (window 7, image_range 255).

@@ -1,6 +1,6 @@
 """One file a program whose networks and checkpoints are known: its constructors' arguments and its arrays' names.
 
-Importing this room makes them known to `official.network` and `layouts.layouts`.
+Importing this room makes them known to `official.build` and `layouts.layouts`.
 """
 from dynjax.models.families import (
     denoisers,
