@@ -91,12 +91,13 @@ def test_bare_parameter_equals_the_official_one(parity, name):
     close(net.apply({"params": params}, jnp.zeros((len(px), *data.shape[2:])), px), y, 1e-5)
 
 
-def zero_stuffing(x, kernel, bias, strides, padding, output_padding, groups):
+def zero_stuffing(x, kernel, bias, strides, padding, output_padding, groups, dilation):
     """Transposed convolution in numpy: every input pixel stamps the kernel, then the sides are cut."""
     batch, height, width, _ = x.shape
     kh, kw, per_group, features = kernel.shape
-    full = np.zeros((batch, (height - 1) * strides[0] + kh + output_padding[0],
-                     (width - 1) * strides[1] + kw + output_padding[1], features))
+    rows, columns = dilation[0] * (kh - 1) + 1, dilation[1] * (kw - 1) + 1
+    full = np.zeros((batch, (height - 1) * strides[0] + rows + output_padding[0],
+                     (width - 1) * strides[1] + columns + output_padding[1], features))
     for group in range(groups):
         inputs = slice(group * per_group, (group + 1) * per_group)
         outputs = slice(group * features // groups, (group + 1) * features // groups)
@@ -104,14 +105,16 @@ def zero_stuffing(x, kernel, bias, strides, padding, output_padding, groups):
             for j in range(width):
                 stamp = np.einsum("bi,uvio->buvo", x[:, i, j, inputs], kernel[..., outputs])
                 top, left = i * strides[0], j * strides[1]
-                full[:, top:top + kh, left:left + kw, outputs] += stamp
+                full[:, top:top + rows:dilation[0], left:left + columns:dilation[1], outputs] += stamp
     cut = full[:, padding[0]:full.shape[1] - padding[0], padding[1]:full.shape[2] - padding[1]]
     return cut + bias
 
 
 TRANSPOSED = [dict(), dict(strides=2), dict(strides=2, padding=1, output_padding=1),
               dict(feature_group_count=2, strides=2),
-              dict(feature_group_count=4, strides=(3, 2), padding=(1, 0), output_padding=(0, 1)), dict(use_bias=False)]
+              dict(feature_group_count=4, strides=(3, 2), padding=(1, 0), output_padding=(0, 1)), dict(use_bias=False),
+              dict(kernel_dilation=2), dict(kernel_dilation=(3, 2), strides=2, padding=(5, 1), output_padding=1),
+              dict(kernel_dilation=(1, 2), feature_group_count=2, strides=(2, 3), padding=1, output_padding=(1, 0))]
 
 
 @pytest.mark.parametrize("options", TRANSPOSED)
@@ -122,13 +125,53 @@ def test_transposed_convolutions_equal_zero_stuffing(options):
     pair = lambda name, default: np.broadcast_to(options.get(name, default), 2)
     expected = zero_stuffing(x.astype(float), np.asarray(params["kernel"], float), np.asarray(params.get("bias", 0.0)),
                              pair("strides", 1), pair("padding", 0), pair("output_padding", 0),
-                             options.get("feature_group_count", 1))
+                             options.get("feature_group_count", 1), pair("kernel_dilation", 1))
     np.testing.assert_allclose(layer.apply({"params": params}, x), expected, atol=1e-5)
     tunable = TunableConvTranspose(8, (4, 3), alpha=("a", "b"), **options)
     doubled = jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf]), params)
     tuned = tunable.apply({"params": {"kernels": doubled, "phi": {"kernel": jnp.eye(2), "bias": jnp.zeros(2)}}}, x,
                           {"a": 0.5, "b": 0.25})
     np.testing.assert_allclose(tuned, expected, atol=1e-5)   # 0.5 * 1 + 0.25 * 2 = 1
+
+
+# Shape, sum with weights, sum of magnitudes, start of the last row of the last channel and of the second of the first:
+# torch.nn.functional.conv_transpose2d of PyTorch 2.13 on whole numbers made by counting.
+OF_PYTORCH = [
+    ((2, 3, (3, 2)), dict(kernel_dilation=2), (3, 7, 6), -1705, 1996, (3, -5, 27, 15), (-24, 42, -19, -29)),
+    ((2, 3, (3, 2)), dict(kernel_dilation=(2, 3), strides=2, padding=1, output_padding=1),
+     (3, 8, 9), -1181, 1378, (2, -5, -2, 31), (0, 44, 15, -17)),
+    ((4, 6, (2, 3)), dict(kernel_dilation=(3, 2), strides=(3, 2), padding=(2, 0), output_padding=(2, 1),
+                          feature_group_count=2), (6, 8, 12), -2119, 4100, (-2, 5, -27, 5), (-14, 0, 44, 0)),
+    ((2, 3, (3, 3)), dict(kernel_dilation=2, strides=3, padding=(4, 2)),
+     (3, 3, 10), 612, 1469, (19, 22, -25, -7), (-17, 16, 12, 21))]
+
+
+@pytest.mark.parametrize("case", OF_PYTORCH)
+def test_dilated_transposed_convolutions_equal_pytorch_s(case):
+    (channels, features, size), options, shape, weighted, magnitude, last, second = case
+    count = lambda *shape: np.arange(np.prod(shape)).reshape(shape)
+    x = (count(1, channels, 3, 4) * 7 % 11 - 5).astype(np.float32).transpose(0, 2, 3, 1)
+    weight = count(channels, features // options.get("feature_group_count", 1), *size) * 5 % 13 - 6
+    groups = np.split(weight, options.get("feature_group_count", 1))         # input channels of each group
+    kernel = np.concatenate([group.transpose(2, 3, 0, 1) for group in groups], -1).astype(np.float32)
+    params = {"kernel": kernel, "bias": np.arange(features, dtype=np.float32)}
+    tunable = TunableConvTranspose(features, size, alpha=("a", "b"), **options)
+    halves = {"kernels": jax.tree.map(lambda leaf: np.stack([leaf, -leaf]), params),
+              "phi": {"kernel": jnp.eye(2), "bias": jnp.zeros(2)}}
+    for y in (ConvTranspose(features, size, **options).apply({"params": params}, x),
+              tunable.apply({"params": halves}, x, {"a": 1.5, "b": 0.5})):
+        y = np.asarray(y)[0].transpose(2, 0, 1)
+        assert y.shape == shape
+        np.testing.assert_allclose([y[-1, -1, :4], y[0, 1, :4]], [last, second], atol=1e-4)
+        np.testing.assert_allclose(np.abs(y).sum(), magnitude, rtol=1e-6)
+        np.testing.assert_allclose((y * (count(*shape) * 3 % 17 - 8)).sum(), weighted, rtol=1e-5)
+
+
+def test_a_dilation_of_nothing_is_told():
+    with pytest.raises(ValueError, match="kernel_dilation=0; wanted 1 or more"):
+        ConvTranspose(4, 3, kernel_dilation=0).init(jax.random.key(0), jnp.zeros((1, 4, 4, 3)))
+    with pytest.raises(ValueError, match=r"kernel_dilation=\(1, 2, 3\); wanted one number or two"):
+        ConvTranspose(4, 3, kernel_dilation=(1, 2, 3)).init(jax.random.key(0), jnp.zeros((1, 4, 4, 3)))
 
 
 def test_wrong_groups_are_told():

@@ -1,10 +1,12 @@
 """PSNR, PSNR-B and SSIM against the published programs, scikit-image and hand calculation."""
+import io
 import json
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 from dynjax.metrics import psnr, psnrb, ssim
@@ -104,3 +106,16 @@ def test_sentences(metric):
     if metric is not psnr:
         with pytest.raises(ValueError, match="got pictures of 8 x 8 after border=8"):
             metric(a, a, border=8)
+
+
+def test_conventions_of_others_differ_by_what_the_docs_say():
+    """docs/metrics.md: full-range Y, as pyiqa's, and scikit-image's default, on a photograph at JPEG quality 30."""
+    from skimage.metrics import structural_similarity
+    target, file = skimage.data.chelsea(), io.BytesIO()
+    Image.fromarray(target).save(file, "JPEG", quality=30)
+    image = np.asarray(Image.open(file))
+    a, b = image[None] / 255, target[None] / 255
+    full = (a - b) @ np.array([0.299, 0.587, 0.114])
+    studio_less_full = psnr(a, b, channel="y", quantize=False)[0] - 10 * np.log10(1 / np.mean(full**2))
+    assert studio_less_full == pytest.approx(20 * np.log10(255 / 219), abs=2e-3)
+    assert structural_similarity(image, target, channel_axis=-1) - ssim(a, b)[0] == pytest.approx(0.0103, abs=2e-3)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from dynjax import metrics
-from dynjax.data import measure_hair, measure_smile
+from dynjax.data import add_gaussian_noise, evaluation_images, measure_hair, measure_smile, open_source, open_style
 from dynjax.evaluation.examples import examples_of
 from dynjax.image.value_range import check_unit_range, unit_floats
+from dynjax.objectives import build_multi_loss
 
 RNG = np.random.default_rng(0)
 A = RNG.random((2, 40, 40, 3)).astype(np.float32)
@@ -116,3 +117,42 @@ def test_pictures_of_an_evaluation_are_floats_in_0_to_1():
                           ((A[0] * 255).astype(np.uint8), "a is uint8")):
         with pytest.raises(ValueError, match=said):
             list(examples_of(make, [("a", picture)], 0, [], []))
+
+
+@pytest.mark.parametrize("terms", [{"l1": 1.0}, {"lpips": 1.0}, {"perceptual": {"scale": 1.0, "layers": ("relu1_1",)}}])
+def test_objectives_want_floats_and_a_target_in_0_to_1(terms):
+    loss = build_multi_loss({"fidelity": {"terms": terms}})
+    constants = loss.constants()
+    values = lambda output, target: loss.values(constants, output, {"target": target})
+    for target, said in ((A * 255, "in their target, got values from .* 255 for 8 bits"), (A * 2 - 1, "add 1"),
+                         ((A * 255).astype(np.uint8), "a target of uint8")):
+        with pytest.raises(ValueError, match=f"the objectives.*({said})"):
+            values(A, jnp.asarray(target))
+    with pytest.raises(ValueError, match="an output of int32; wanted floats"):
+        jax.jit(values)(jnp.zeros(A.shape, jnp.int32), A)              # dtypes are known while tracing
+    with pytest.raises(ValueError, match="of uint8; wanted floats"):
+        jax.eval_shape(values, A, jax.ShapeDtypeStruct(A.shape, np.uint8))
+    if "perceptual" not in terms:
+        assert np.isfinite(values(jnp.asarray(A * 8 - 4), jnp.asarray(B))).all()   # an untrained network's
+
+
+def test_noise_is_on_the_scale_of_the_images():
+    keys = jax.random.split(jax.random.key(0), 2)
+    for images, sigma, said in ((A, 25.0, "sigma up to 25; wanted it on the scale"), (A * 255, 0.1, "got values from"),
+                                (A, jnp.array([0.1, 15.0]), "sigma up to 15")):
+        with pytest.raises(ValueError, match=f"add_gaussian_noise got .*{said}|add_gaussian_noise {said}"):
+            add_gaussian_noise(jnp.asarray(images), keys, sigma)
+    assert jax.jit(add_gaussian_noise)(A, keys, 0.1).shape == A.shape
+
+
+@pytest.mark.parametrize("spec", ["samples", "drawn-faces"])
+def test_sources_give_levels_and_evaluations_floats(spec):
+    source = open_source(spec, split="test")
+    assert source[0].dtype == np.uint8 and source[0].max() > 100
+    _, image = next(iter(evaluation_images(source)))
+    np.testing.assert_array_equal(image, source[0] / np.float32(255))
+
+
+def test_styles_are_floats():
+    style = open_style("drawn:mosaic", 32)
+    assert style.dtype == np.float32 and 0.5 < style.max() <= 1 and style.min() >= 0

@@ -1,4 +1,4 @@
-"""Image quality, a batch in and one value an image out."""
+"""Image quality, a batch of floats in [0, 1] in and one value an image out; conventions are in docs/metrics.md."""
 from dynjax.metrics.appearance import band_energies, colour_distance, structure_correlation, texture_length
 from dynjax.metrics.l1 import l1
 from dynjax.metrics.lpips import lpips, lpips_distance, lpips_map, lpips_terms, lpips_weights

@@ -8,7 +8,8 @@ def psnr(a, b, *, channel="rgb", border=0, quantize=True):
     """PSNR per image: RGB or Y of BT.601 studio range, border cut first, peak 255, rounded to 8 bits first by default.
 
     10 log10(255^2 / mse), the squared error averaged over pixels and channels together; infinite for equal pictures.
-    Higher is better. The mean over a data set is the mean of these values.
+    Higher is better. The mean over a data set is the mean of these values. (pyiqa's Y is that of YIQ, in full range,
+    and its PSNR on Y 1.3 dB lower: docs/metrics.md.)
 
     Args:
       a, b: floats in [0, 1], [B, H, W, C] with C = 3 or 1 (grey), numpy or JAX.

@@ -11,7 +11,8 @@ def ssim(a, b, *, channel="rgb", border=0, quantize=True):
 
     Gaussian window 11 x 11 with sigma 1.5, K1 = 0.01, K2 = 0.03, biased moments, only positions where the window fits,
     mean over the map and then over channels (Wang et al. 2004, without the later shrinking of large pictures). 1 for
-    equal pictures, higher is better. The mean over a data set is the mean of these values.
+    equal pictures, higher is better. The mean over a data set is the mean of these values. (By default torchmetrics
+    counts borders too, and scikit-image takes a box of 7 x 7: docs/metrics.md.)
 
     Args:
       a, b: floats in [0, 1], [B, H, W, C] with C = 3 or 1 (grey), numpy or JAX.

@@ -12,15 +12,21 @@ FEW = 32   # channels below which copying what every tap sees costs more than th
 
 
 class ConvTranspose(nn.Module):
-    """Transposed convolution, [B, H, W, C] -> [B, H', W', features], H' = (H - 1) s - 2 p + k + output_padding.
+    """Transposed convolution, [B, H, W, C] -> [B, H', W', features].
 
-    y[s i + u - p] += x[i] * kernel[u]: the adjoint of a strided convolution with symmetric padding p. `kernel` is
+    H' = (H - 1) s - 2 p + d (k - 1) + 1 + output_padding.
+
+    y[s i + d u - p] += x[i] * kernel[u]: the adjoint of a strided convolution with symmetric padding p. `kernel` is
     [KH, KW, C / groups, features], PyTorch's weight (C, features / groups, KH, KW) without a flip: output channel o of
     group g reads the input channels of group g. (flax.linen.ConvTranspose pads differently and knows no groups.)
 
     Attributes:
-      features: output channels. kernel_size: (KH, KW) or one number. strides: (s, s) or one number.
-      padding: p, taken off each side of the full result. output_padding: rows and columns added at bottom and right.
+      features: output channels.
+      kernel_size: (KH, KW) or one number.
+      strides: (s, s) or one number.
+      padding: p, taken off each side of the full result; two numbers or one.
+      output_padding: rows and columns added at bottom and right; two numbers or one.
+      kernel_dilation: d, pixels from one tap of the kernel to the next (PyTorch's dilation); two numbers or one.
       feature_group_count: number of groups; divides C and features.
     """
     features: int
@@ -28,6 +34,7 @@ class ConvTranspose(nn.Module):
     strides: int | Sequence[int] = 1
     padding: int | Sequence[int] = 0
     output_padding: int | Sequence[int] = 0
+    kernel_dilation: int | Sequence[int] = 1
     feature_group_count: int = 1
     use_bias: bool = True
     dtype: Any = None
@@ -38,7 +45,11 @@ class ConvTranspose(nn.Module):
     @nn.compact
     def __call__(self, x):
         sizes = {name: _pair(name, getattr(self, name))
-                 for name in ("kernel_size", "strides", "padding", "output_padding")}
+                 for name in ("kernel_size", "strides", "padding", "output_padding", "kernel_dilation")}
+        dilation = sizes.pop("kernel_dilation")
+        if min(dilation) < 1:
+            raise ValueError(f"ConvTranspose got kernel_dilation={self.kernel_dilation}; wanted 1 or more: 1 is an "
+                             "ordinary kernel.")
         groups = self.feature_group_count
         if x.shape[-1] % groups or self.features % groups:
             raise ValueError(f"ConvTranspose got {x.shape[-1]} input and {self.features} output channels for "
@@ -47,14 +58,14 @@ class ConvTranspose(nn.Module):
         kernel = self.param("kernel", self.kernel_init, shape, self.param_dtype)
         bias = self.param("bias", self.bias_init, (self.features,), self.param_dtype) if self.use_bias else None
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        if groups == 1 and max(sizes["strides"]) > 1:
+        if groups == 1 and max(sizes["strides"]) > 1 and max(dilation) == 1:
             y = _by_phases(x, kernel, **{name: size for name, size in sizes.items() if name != "kernel_size"})
         else:
-            pads = [(k - 1 - p, k - 1 - p + extra) for k, p, extra in zip(
-                sizes["kernel_size"], sizes["padding"], sizes["output_padding"], strict=True)]
+            pads = [(d * (k - 1) - p, d * (k - 1) - p + extra) for d, k, p, extra in zip(
+                dilation, sizes["kernel_size"], sizes["padding"], sizes["output_padding"], strict=True)]
             y = jax.lax.conv_general_dilated(
                 x, kernel[::-1, ::-1], window_strides=(1, 1), padding=pads, lhs_dilation=sizes["strides"],
-                dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=groups)
+                rhs_dilation=dilation, dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=groups)
         return y if bias is None else y + bias.reshape(1, 1, 1, -1)
 
 

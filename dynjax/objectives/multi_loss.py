@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
+from dynjax.image.value_range import check_unit_range, is_floating
 from dynjax.networks.vgg import TRUNKS, imagenet_normalise, trunk_variables
 from dynjax.objectives.adversarial import Adversarial
 from dynjax.objectives.perceptual import LPIPS, Perceptual
@@ -66,8 +67,12 @@ class MultiLoss:
 
         Args:
           constants: as `constants()` gives them. output: [B, H, W, C], nominally in [0, 1], not clipped.
-          example: a dict with "target" and whatever else the terms read.
+          example: a dict with "target", floats in [0, 1], and whatever else the terms read.
           critic: () -> (logits of the targets, logits of the outputs), for adversarial terms.
+
+        Raises:
+          ValueError: output or target are no floats; a target on 0..255 or -1..1, where its values are known, which
+            they are not inside jit.
         """
         by_term = self.by_term(constants, output, example, critic)
         return jnp.stack([sum(scale * by_term[term] for scale, term in objective.terms)
@@ -75,6 +80,7 @@ class MultiLoss:
 
     def by_term(self, constants, output, example, critic=None):
         """{term: [B]}, each term's value before its scale; arguments as for `values`."""
+        _check(output, example.get("target"))
         features = {}
         for (net, weights), layers in self._trunks.items():
             trunk, variables = TRUNKS[net](layers=layers), constants["trunks"][_name((net, weights))]
@@ -109,6 +115,15 @@ class MultiLoss:
         weights = jnp.asarray([objective.weight for objective in self.objectives.values()], values.dtype)
         alpha = jnp.broadcast_to(alpha, values.shape)
         return jnp.sum(weights * jnp.mean(alpha * values, axis=0))
+
+
+def _check(output, target):
+    for name, images in (("an output", output), ("a target", target)):
+        if images is not None and not is_floating(images.dtype):
+            raise ValueError(f"the objectives got {name} of {images.dtype}; wanted floats in [0, 1]: divide 8-bit "
+                             "values by 255.")
+    if target is not None:
+        check_unit_range("the objectives, in their target,", target, raw=True)
 
 
 def _name(trunk):

@@ -59,6 +59,7 @@ class TunableConvTranspose(nn.Module, Tuned):
     strides: int | Sequence[int] = 1
     padding: int | Sequence[int] = 0
     output_padding: int | Sequence[int] = 0
+    kernel_dilation: int | Sequence[int] = 1
     feature_group_count: int = 1
     use_bias: bool = True
     dtype: Any = None
