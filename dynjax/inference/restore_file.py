@@ -15,4 +15,4 @@ def restore_file(network, variables, source, target, alpha=None, *, further=(), 
     picture = read_deep_picture(source)
     check_target(target, picture)   # before a long computation is done in vain
     write_deep_picture(target, restore(network, variables, picture, alpha, further=further, tile=tile,
-                                       overlap=overlap, multiple=multiple))
+                                       overlap=overlap, multiple=multiple, name=source))
