@@ -202,7 +202,7 @@ def test_skips_differ_only_for_what_reads_the_join(small):
     assert np.abs(leaky_y - plain_y).max() > 1e-4
 
 
-def test_alpha_zero_is_the_plain_network(small):
+def test_alpha_zero_is_the_base_network(small):
     net, variables, x = small
     blocks = dict.fromkeys(tuning_points(5), TuningBlock(padding="zeros"))
     dynamic = DynamicNet(net, after=blocks)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dynjax import image
+from dynjax.image import tiles
 from dynjax.networks import EDSR, NAFNet
 
 RNG = np.random.default_rng(0)
@@ -125,3 +126,56 @@ def test_what_does_not_fit_is_told(options, sentence):
     x = jnp.zeros((1, 60, 60, 3))
     with pytest.raises(ValueError, match=sentence):
         image.tiled(lambda x: x, x, **{"tile": 16, "overlap": 3, **options})
+
+
+@pytest.mark.parametrize("setting", ["jax_debug_nans", "jax_debug_infs"])
+@pytest.mark.parametrize(("net", "options", "wanted"), [
+    (Convs(), {}, 3), (EDSR(features=4, blocks=1, scale=2), {"scale": 2}, 6)])
+def test_the_reach_while_jax_looks_for_nans(setting, net, options, wanted):
+    run = applied(net)
+    jax.config.update(setting, True)
+    try:
+        assert image.reach(run, **options) == wanted
+        assert getattr(jax.config, setting)
+    finally:
+        jax.config.update(setting, False)
+
+
+def test_a_faint_influence_through_a_resize_is_found():
+    """Matrices spread NaNs everywhere; the tenth of a thousandth of the largest value is an influence all the same."""
+    def faint(x):
+        far = jnp.pad(x, ((0, 0), (20, 20), (20, 20), (0, 0)))
+        far = far[:, 40:, 20:-20] + far[:, 20:-20, :-40]
+        return image.resize_bicubic(x, 2) + 1e-6 * far.repeat(2, 1).repeat(2, 2)
+
+    assert image.reach(faint, scale=2) == 20
+
+
+@pytest.mark.parametrize(("side", "tile", "overlap", "multiple", "wanted"), [
+    (100, 32, 8, 1, [(0, 48, 0, 40), (32, 48, 40, 72), (52, 48, 72, 100)]),
+    (48, 32, 8, 1, [(0, 48, 0, 48)]), (20, 32, 8, 1, [(0, 20, 0, 20)]),
+    (49, 32, 8, 1, [(0, 48, 0, 40), (1, 48, 40, 49)]),
+    (67, 16, 8, 8, [(0, 35, 0, 24), (16, 35, 24, 40), (32, 35, 40, 67)])])
+def test_tiles_reach_to_the_image_s_ends_and_are_no_more_than_that_takes(side, tile, overlap, multiple, wanted):
+    """(start, length, first kept, last kept + 1), by hand."""
+    assert tiles.tile_spans(side, tile, overlap, multiple) == wanted
+
+
+def test_another_image_through_the_same_function_compiles_nothing():
+    traced = []
+
+    def run(x):
+        traced.append(x.shape)
+        return x + 1
+
+    for size in ((40, 50), (33, 61), (90, 30)):
+        image.tiled(run, np.zeros((1, *size, 3), np.float32), tile=16, overlap=2)
+    assert traced == [(1, 20, 20, 3)]
+
+
+def test_tiles_that_disagree_at_a_seam_are_not_joined():
+    rows = lambda x: x * jnp.arange(x.shape[1]).reshape(1, -1, 1, 1)      # another value in every tile
+    x = np.ones((1, 40, 8, 1), np.float32)
+    assert tiles.join_tiles(rows, x, tile=16, overlap=4, limit=15.9) is None
+    assert tiles.join_tiles(rows, x, tile=16, overlap=4, limit=16) is not None
+    assert tiles.join_tiles(rows, x.swapaxes(1, 2), tile=16, overlap=4, limit=0) is not None

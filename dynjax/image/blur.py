@@ -1,6 +1,8 @@
 """Gaussian blur with a kernel of fixed size, as tests of deblurring make their pictures."""
 import jax.numpy as jnp
 
+from dynjax.image.native import native
+
 SUPPORT = 21
 
 
@@ -40,6 +42,7 @@ def gaussian_blur(images, sigma, *, support=SUPPORT):
     Raises:
       ValueError: an even support, or sigma of another shape.
     """
+    images, sigma = native((images, sigma))
     images = jnp.asarray(images)
     sigma = jnp.asarray(sigma, images.dtype)
     if sigma.shape not in ((), images.shape[:1]):

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dynjax.image.native import native
+
 ROUNDINGS = ("none", "once", "each_pass")
 
 
@@ -37,6 +39,7 @@ def resize_bicubic(images, scale, *, rounding="none", antialias=True):
     _check(images, scale, rounding)
     if isinstance(images, jax.Array):
         return _resize(images, jnp, scale, rounding, antialias).astype(jnp.float32)
+    images = native(images)
     dtype = np.float32 if images.dtype in (np.float32, np.float16) else np.float64
     return _resize(images, np, scale, rounding, antialias).astype(dtype)
 

@@ -5,6 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dynjax.image.native import native
+
 
 def swinir_test(function, images, *, window=8, scale=1, tile=None, overlap=32):
     """Runs a network as SwinIR's test program does, to reproduce printed figures digit for digit.
@@ -31,7 +33,7 @@ def swinir_test(function, images, *, window=8, scale=1, tile=None, overlap=32):
     if tile is not None and (tile < 1 or tile % window or not 0 <= overlap < tile):
         raise ValueError(f"swinir_test got tile={tile} and overlap={overlap} for window={window}; wanted a multiple of "
                          f"{window}, and an overlap from 0 to less than the tile.")
-    images = np.asarray(images)
+    images = native(np.asarray(images))
     height, width = images.shape[1:3]
     padded = _mirrored(_mirrored(images, 1, window), 2, window)
     run = jax.jit(function)

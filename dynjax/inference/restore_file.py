@@ -38,6 +38,6 @@ def restore_file(network, variables, source, target, alpha=None, *, further=(), 
                            "one; wanted a file of one picture: save its pages or frames as files of their own")
     picture = image.pixels
     check_target(target, picture, quality=quality)   # before a long computation is done in vain
-    restored = restore(network, variables, picture, alpha, further=further, tile=tile,
-                       overlap=overlap, multiple=multiple)
+    restored = restore(network, variables, picture, alpha, further=further, tile=tile, overlap=overlap,
+                       multiple=multiple, name=source)
     write_deep_picture(target, restored, quality=quality, metadata=image.metadata.fitted(restored))
