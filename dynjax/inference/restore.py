@@ -3,6 +3,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dynjax.devices import check_platform
 from dynjax.files.messages import first_line
 from dynjax.image.resize import resize_bicubic
 from dynjax.image.tiles import reach, tiled
@@ -45,6 +46,7 @@ def restore(network, variables, picture, alpha=None, *, further=(), tile=None, o
         raise ValueError(f"restore got {picture.dtype} of shape {picture.shape}; wanted uint8, uint16 or floats in "
                          "[0, 1], [H, W, C] with C from 1 to 4.")
     run = _function(network, variables, alpha, further)
+    check_platform()
     colours = 3 if picture.shape[-1] > 2 else 1
     levels = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1
     values = picture.astype(np.float32) / np.float32(levels)

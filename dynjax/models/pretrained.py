@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
+from dynjax.devices import check_platform
 from dynjax.files import read_arrays
 from dynjax.files.messages import first_line, one_line
 from dynjax.models import families  # noqa: F401  (makes the official programs known)
@@ -43,6 +44,7 @@ def load(net, source, *, start="copies"):
       ValueError: entries that are missing, left over, of another shape or, where they are constants of the network, of
         another value, each by name; a network without known official names; a file that cannot be read.
     """
+    check_platform()
     arrays = _unwrap(read_arrays(source) if isinstance(source, str) or hasattr(source, "__fspath__") else source)
     tuned = isinstance(net, Tuned)
     plain = net.plain() if tuned else net

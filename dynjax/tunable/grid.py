@@ -4,6 +4,8 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from dynjax.devices import check_platform
+
 
 def grid(tunable, variables, x, alphas, *, chunk=None):
     """The outputs of one batch at many points of alpha, compiled once for every shape.
@@ -24,6 +26,7 @@ def grid(tunable, variables, x, alphas, *, chunk=None):
     Raises:
       ValueError: alphas is not a list of points, or chunk is not positive.
     """
+    check_platform()
     alphas = jnp.asarray(alphas, jnp.float32)
     if alphas.ndim != 2 or not alphas.shape[0]:
         raise ValueError(f"grid got alphas of shape {alphas.shape}; wanted (A, P), a list of one or more points. For "
