@@ -7,9 +7,11 @@ import optax
 
 from dynjax import models
 from dynjax.dynamic import DynamicNet
+from dynjax.files.messages import first_line
 from dynjax.objectives import build_multi_loss, build_sampler
 from dynjax.tasks import Completion, Denoise, DenoiseDeblur, DenoisePairs, Faces, Style, SuperResolution
 from dynjax.training.adapters import MainAlone, WithoutAlpha
+from dynjax.training.entries import checked
 from dynjax.training.experiment import Experiment
 from dynjax.training.phase import Phase
 from dynjax.training.step import AXIS
@@ -28,6 +30,7 @@ def build(config):
     Raises:
       ValueError: a name that is not known, or values that do not go together.
     """
+    config = checked(config)
     if not 0 <= config.seed < 2**63:
         raise ValueError(f"seed is {config.seed}; wanted a whole number from 0 to 2^63 - 1.")
     net = _network(config)
@@ -61,20 +64,28 @@ def _settings(config):
     for name in config.phases.names:
         merged = config.copy_and_resolve_references()
         with merged.unlocked():
-            merged.update(config.phases[name])
+            try:
+                merged.update(config.phases[name])
+            except (AttributeError, TypeError, ValueError) as error:   # another kind of value
+                raise ValueError(f"phases.{name} does not fit the rest of the config: {first_line(error)}") from None
             merged.phase = name
-        yield merged
+        yield _naming(name, checked, merged)
 
 
 def _phase(config, model):
     """The phase that its config describes; what is refused is told with the phase's name."""
     name = config.get("phase", "")
+    return _naming(name, _checked_phase, config, model, name)
+
+
+def _naming(phase, function, *arguments):
+    """What the function gives; what it refuses is told with the phase's name."""
     try:
-        return _checked_phase(config, model, name)
+        return function(*arguments)
     except ValueError as error:
-        if not name:
+        if not phase:
             raise
-        raise ValueError(f"phases.{name}: {error}") from error
+        raise ValueError(f"phases.{phase}: {error}") from error
 
 
 def _checked_phase(config, model, name):

@@ -1,0 +1,78 @@
+"""The entries that every config has: a missing one, or one of another kind, is told before anything is built."""
+import difflib
+import numbers
+from collections.abc import Mapping
+
+from ml_collections import ConfigDict
+
+TEXT, WHOLE, NUMBER, FLAG, PART = "text", "a whole number", "a number", "True or False", "a dict"
+NAMES, WHOLES, NUMBERS = "a tuple of names", "a tuple of whole numbers", "a tuple of numbers"
+WHOLE_OR_NONE = "a whole number or None"
+ENTRIES = {
+    "name": TEXT, "seed": WHOLE, "steps": WHOLE, "batch_size": WHOLE, "average_decay": NUMBER, "bfloat16": FLAG,
+    "checkpoint_every": WHOLE, "preview_every": WHOLE, "log_every": WHOLE, "init_from": TEXT, "task.name": TEXT,
+    "network.name": TEXT, "objectives": PART, "critic.name": TEXT, "critic.learning_rate": NUMBER,
+    "data.source": TEXT, "data.patch_size": WHOLE, "data.crops_per_image": WHOLE, "data.flips": FLAG,
+    "data.scales": NUMBERS, "data.permute_channels": FLAG, "data.threads": WHOLE, "evaluation.source": TEXT,
+    "evaluation.alphas": WHOLE, "optimizer.name": TEXT, "optimizer.learning_rate": NUMBER, "optimizer.beta1": NUMBER,
+    "optimizer.beta2": NUMBER, "optimizer.schedule": TEXT, "optimizer.warmup": WHOLE, "optimizer.halve_at": NUMBERS,
+    "optimizer.clip": NUMBER, "optimizer.accumulate": WHOLE}
+TUNABLE = {"tunable.kernels": WHOLE_OR_NONE, "tunable.phi": TEXT, "tunable.hidden": WHOLES, "tunable.fixed": NAMES,
+           "alpha.names": NAMES, "alpha.sampler": TEXT, "alpha.stretch": NUMBER, "alpha.group_size": WHOLE}
+DYNAMIC = {"dynamic.block.name": TEXT, "dynamic.before": NAMES, "dynamic.after": NAMES, "evaluation.range": NUMBERS}
+DYNAMIC_PHASE = {"alpha": NUMBER, "trains": TEXT}   # which each phase may say for itself
+_IS = {TEXT: lambda value: isinstance(value, str), FLAG: lambda value: isinstance(value, bool),
+       WHOLE: lambda value: isinstance(value, numbers.Integral) and not isinstance(value, bool),
+       NUMBER: lambda value: isinstance(value, numbers.Real) and not isinstance(value, bool),
+       PART: lambda value: isinstance(value, ConfigDict),
+       WHOLE_OR_NONE: lambda value: value is None or _IS[WHOLE](value)}
+_IS |= {kind: lambda value, each=_IS[each]: isinstance(value, tuple | list) and all(map(each, value))
+        for kind, each in ((NAMES, TEXT), (WHOLES, WHOLE), (NUMBERS, NUMBER))}
+
+
+def checked(config):
+    """The config, whole or as it is for one phase, as a ConfigDict that has what every run needs.
+
+    Raises:
+      ValueError: it is none, an entry is missing, or is of another kind than every run needs.
+    """
+    if isinstance(config, Mapping) and not isinstance(config, ConfigDict):
+        config = ConfigDict(config)
+    if not isinstance(config, ConfigDict):
+        raise ValueError(f"the config is a {type(config).__name__}; wanted an ml_collections.ConfigDict, as get_config "
+                         "of configs/sr_tunable.py returns it, or a dict.")
+    kinds = [name for name in ("tunable", "dynamic") if name in config]
+    if len(kinds) != 1:
+        has = "both tunable and dynamic" if kinds else "neither tunable nor dynamic"
+        raise ValueError(f"the config has {has}; wanted one of them, as configs/sr_tunable.py and "
+                         "configs/style_level_dynamic.py have it.")
+    entries = {**ENTRIES, **(TUNABLE if kinds == ["tunable"] else DYNAMIC)}
+    if kinds == ["dynamic"] and ("phase" in config or "phases" not in config):
+        entries |= DYNAMIC_PHASE
+    if "phases" in config:
+        entries["phases.names"] = NAMES
+    for path, kind in entries.items():
+        _check(config, path, kind)
+    for name in config.objectives:
+        _check(config, f"objectives.{name}", PART)
+    for name in set(config.get("phases", ())) - {"names"}:
+        _check(config, f"phases.{name}", PART)
+    return config
+
+
+def _check(config, path, kind):
+    part, above = config, []
+    for key in path.split("."):
+        where = ".".join([*above, key])
+        if not isinstance(part, ConfigDict):
+            raise ValueError(f"{'.'.join(above)} of the config is {part!r}; wanted a dict with the entry {where!r}.")
+        if key not in part:
+            close = difflib.get_close_matches(key, map(str, part), n=1)
+            has = f"; it has {'.'.join([*above, close[0]])!r}" if close else ""
+            wanted = kind if where == path else PART
+            raise ValueError(f"the config has no entry {where!r}{has}. Wanted {wanted}, as the files in configs/ have "
+                             "there.")
+        above.append(key)
+        part = part[key]
+    if not _IS[kind](part):
+        raise ValueError(f"{path} of the config is {part!r}; wanted {kind}, as the files in configs/ have there.")
