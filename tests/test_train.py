@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import signal
+import sys
+import threading
 from pathlib import Path
 
 import jax
@@ -139,6 +141,49 @@ def test_a_home_folder_that_is_not_known_is_told(config, monkeypatch):
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)   # without HOME and without an entry for the user
     with pytest.raises(ValueError, match=r"'~/run' begins with ~ for your home folder, which this system does not"):
         train(config, "~/run")
+
+
+def test_in_another_thread_and_without_streams_it_trains_as_ever(config, finished, tmp_path, monkeypatch):
+    """As in a web application's worker, or a service without a console."""
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr("sys." + name, None)
+    before, ended = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], []
+    thread = threading.Thread(target=lambda: ended.append(train(config.to_dict(), tmp_path / "worker")))
+    thread.start()
+    thread.join()
+    assert ended == [0] and [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    for ours, others in zip(parameters(tmp_path / "worker"), parameters(finished), strict=True):
+        np.testing.assert_array_equal(ours, others)
+
+
+@pytest.mark.parametrize(("place", "what"), [("file", "a file"), ("link", "a link that leads nowhere"),
+                                             ("file/below", "cannot be written")])
+def test_a_workdir_that_is_no_folder_is_told_before_the_work(config, tmp_path, monkeypatch, place, what):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    monkeypatch.setattr("dynjax.training.loop._Run", None)
+    with pytest.raises(ValueError, match=rf"the workdir .*{place}.* {what}"):
+        train(config, tmp_path / place)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ({"out": "file"}, "file is a file, and a folder was wanted"), ({"out": "file/deep/er"}, "file is a file, and a"),
+    ({"out": "link/results"}, "link is a link that leads nowhere"),
+    ({"model": "run"}, r"wanted a model file, as .*run/model"),
+    ({"model": "empty"}, "is no file; wanted a model file, such as train.py leaves"),
+    ({"model": "none"}, "there is no model none"), ({"data": ["folder:none"]}, "none"),
+    ({"workdir": "none"}, "there is no model none/model"), ({"niqe": "none.npz"}, r"none\.npz"),
+    ({"metrics": ["psnrr"]}, "psnrr"), ({"fixed": ["none"]}, "none")])
+def test_what_evaluate_is_given_is_looked_at_before_the_work(config, finished, tmp_path, monkeypatch, given, said):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("mine")
+    Path("empty").mkdir()
+    Path("link").symlink_to("nowhere")
+    monkeypatch.setattr(sys.modules["dynjax.evaluation.measure"], "over_devices", None)   # the work
+    with pytest.raises(ValueError, match=said):
+        measure_run(config, **{"workdir": finished, **given})
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "empty", "link", "run"}
 
 
 def test_a_finished_run_says_so(config, finished, capsys):
@@ -334,6 +379,21 @@ def test_the_command_line_trains_and_measures(tmp_path, pictures):
 def test_wrong_flags_are_told_in_one_line(tmp_path, arguments, wanted):
     status, said = ends(programs.start("--config", f"{ROOT}/configs/sr_tunable.py", *arguments, cwd=tmp_path))
     assert status != 0 and wanted in said and len(said.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("program", ["train.py", "evaluate.py"])
+def test_help_lists_the_flags_of_the_program_alone(program):
+    status, said = ends(programs.run(f"{ROOT}/{program}", "--help"))
+    assert status == 0 and f"usage: python3 {program} --config FILE[:PRESET] [--config.KEY=VALUE ...]" in said
+    for text in ("--config=FILE[:PRESET]", "presets", "--config.steps=100", "--workdir=", "--traceback"):
+        assert text in said
+    assert "--alsologtostderr" not in said and len(said.splitlines()) < 60
+
+
+def test_names_with_a_comma_between_are_names(tmp_path):
+    config = f"{ROOT}/configs/denoise_tunable.py:smoke"
+    status, said = ends(programs.start("--config", config, "--config.alpha.names=noise,beauty", "--plan", cwd=tmp_path))
+    assert status == 1 and "alpha.names is noise, beauty but objectives are fidelity, noise; wanted the same" in said
 
 
 def test_an_interrupt_while_the_config_is_read_is_told_in_one_line(tmp_path):

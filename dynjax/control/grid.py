@@ -4,6 +4,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from dynjax.devices import check_platform
 from dynjax.image.native import native
 
 
@@ -26,6 +27,7 @@ def grid(control, variables, x, alphas, *, chunk=None):
     Raises:
       ValueError: alphas is not a list of points, or chunk is not positive.
     """
+    check_platform()
     variables, x, alphas = native((variables, x, alphas))
     alphas = jnp.asarray(alphas, jnp.float32)
     if alphas.ndim != 2 or not alphas.shape[0]:

@@ -16,6 +16,7 @@ from dynjax.evaluation.product import number_names
 from dynjax.evaluation.sheet import alpha_rows
 from dynjax.evaluation.tables import aligned, correlation_text, tidy, write_csv
 from dynjax.files import write_atomically
+from dynjax.files.output import say
 
 ALL = "all"
 OCTAVES = ("detail 2-5 px", "detail 5-10 px", "detail 10-20 px", "detail 20-40 px")
@@ -93,7 +94,7 @@ def report_appearance(model, variables, task, images, line, *, out, seed=0, prog
     table = appearance_table(rows)
     write_csv(rows, out / "appearance.csv")
     write_atomically(out / "appearance.md", table.encode())
-    print(table)
+    say(table)
     alpha_rows([[(picture, f"{walk}\nalpha {alpha:.2f}") for picture, alpha in zip(outputs, line, strict=True)]
                 for walk, outputs in first.items()], out / "blocks.png")
     return rows

@@ -18,6 +18,7 @@ from dynjax.evaluation.objective_plane import TRAINED, curve_order
 from dynjax.evaluation.sheet import alpha_rows
 from dynjax.evaluation.tables import aligned, correlation_text, tidy, write_csv
 from dynjax.files import write_atomically
+from dynjax.files.output import say
 
 BAND = (0.1, 0.9)
 EIGHT_BIT_STEP = 1 / 255
@@ -59,7 +60,7 @@ def report_attributes(model, variables, inputs, alphas, *, answer, measures, out
     table = attribute_table(found, trained=trained)
     write_csv(attribute_rows(found), out / "attributes.csv")
     write_atomically(out / "attributes.md", table.encode())
-    print(table)
+    say(table)
     plot_attributes(found, out / "attributes.png", trained=trained)
     alpha_rows([list(zip(pictures, labels, strict=True)) for pictures in found.pictures.swapaxes(0, 1)],
                out / "rows.png")

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jax
 
+from dynjax.devices import check_platform
+
 AHEAD = 2   # pictures that each device has in hand or waiting; more would only hold memory
 
 # What a caller may have set for its own thread alone, by name and the context that sets it in another.
@@ -28,6 +30,7 @@ def over_devices(function, items, shared, *, devices=None):
     Raises:
       What function or items raise, after the results of the items before; nothing goes on in the background then.
     """
+    check_platform()
     given = jax.config.jax_default_device
     devices = devices or (jax.local_devices() if given is None else [given])
     if len(devices) == 1:

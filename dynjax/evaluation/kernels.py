@@ -9,6 +9,7 @@ from flax import traverse_util
 from dynjax.evaluation.columns import alpha_names
 from dynjax.evaluation.drawing import draws, save_figure
 from dynjax.evaluation.tables import write_csv
+from dynjax.files.output import say
 
 MOST_COMPONENTS = 50        # of the principal components that t-SNE sees
 PERPLEXITY = 30
@@ -109,7 +110,7 @@ def report_kernels(tunable, variables, alphas, out):
         rows.append({"layer": layer, "first": float(shares[0]), "second": float(shares[1]) if len(shares) > 1 else 0.0,
                      **{f"score_{index}": float(score) for index, score in enumerate(scores[:, 0])}})
     write_csv(rows, out / "kernels.csv")
-    print(f"Share of the first principal component, the lowest of {len(rows)} layers: "
+    say(f"Share of the first principal component, the lowest of {len(rows)} layers: "
           f"{min(row['first'] for row in rows):.4f}.")
     _draw_plane(embedded(kernels), kernels, out / "kernels.png")
     _draw_components(kernels, out / "components.png")

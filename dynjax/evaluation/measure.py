@@ -16,6 +16,7 @@ from dynjax.evaluation.devices import over_devices
 from dynjax.evaluation.examples import examples_of, leave_out, no_usable
 from dynjax.evaluation.quality import check_metrics, check_statistics, quality
 from dynjax.evaluation.sizes import EXACT_SIZES, FewSizes
+from dynjax.files.output import Output
 from dynjax.metrics import psnr
 from dynjax.metrics.preparation import to_levels
 from dynjax.networks.inputs import needed_besides
@@ -264,6 +265,7 @@ def measuring_bar(results, progress, *, of=None):
     """
     from tqdm import tqdm
 
+    errors = Output(sys.stderr)
     return tqdm(results, total=operator.length_hint(results if of is None else of) or None, unit=" pictures",
-                desc="measuring", mininterval=0.5 if sys.stderr.isatty() else 30, disable=not progress,
-                dynamic_ncols=True)
+                desc="measuring", mininterval=0.5 if errors.isatty() else 30, disable=not progress,
+                dynamic_ncols=True, file=errors)

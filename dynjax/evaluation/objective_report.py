@@ -7,6 +7,7 @@ from dynjax.evaluation.objective_plot import plot_objectives
 from dynjax.evaluation.objective_space import measure_objectives
 from dynjax.evaluation.tables import aligned, correlation_text, tidy, write_csv
 from dynjax.files import write_atomically
+from dynjax.files.output import say
 
 
 def report_objectives(model, variables, task, objectives, images, alphas, *, out, plane=None, trained=TRAINED,
@@ -42,7 +43,7 @@ def report_objectives(model, variables, task, objectives, images, alphas, *, out
     table = objective_table(space, seen)
     write_csv(objective_rows(space), out / "objectives.csv")
     write_atomically(out / "objectives.md", table.encode())
-    print(table)
+    say(table)
     plot_objectives(seen, out / "objectives.png", alpha_names=space.alpha)
     return space
 

@@ -10,6 +10,7 @@ from dynjax.evaluation.sheet import contact_sheet
 from dynjax.evaluation.sizes import EXACT_SIZES
 from dynjax.evaluation.tables import conventions, format_table, mean_rows, write_csv
 from dynjax.files import write_atomically
+from dynjax.files.output import say
 
 SOMETIMES = ("choice.csv", "choice.png", "layout.csv", "layout.md", "levels.csv", "levels.md", "plot.png", "sheet.png")
 
@@ -72,7 +73,7 @@ def evaluate(tunable, variables, task, images, *, alphas, out, fixed=None, metri
     write_csv(found.rows, out / "grid.csv")
     write_csv(means, out / "table.csv")
     write_atomically(out / "table.md", table.encode())
-    print(table)
+    say(table)
     if plottable(means):
         plot_tradeoff(means, out / "plot.png")
     if found.kept:

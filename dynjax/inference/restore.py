@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.control import base_network
+from dynjax.devices import check_platform
 from dynjax.files.messages import one_line
 from dynjax.image.native import native
 from dynjax.image.resize import resize_bicubic
@@ -58,6 +59,7 @@ def restore(network, variables, picture, alpha=None, *, further=(), tile=None, o
     called = "the picture" if name is None else one_line(name)
     values, levels = _values(picture, called)
     colours = colour_channels(picture)
+    check_platform()
     run, takes, scale = bind(network, variables, alpha, further, picture.shape[:2])
     restored = run
     if tile is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
+from dynjax.devices import check_platform
 from dynjax.files.atomic import write_atomically
 from dynjax.files.messages import one_line
 from dynjax.files.safetensors import parse_safetensors, to_safetensors
@@ -69,6 +70,7 @@ def load(path):
       ValueError: missing, damaged or foreign file; unknown class or field; a newer format.
     """
     description, arrays = _read(find(path))
+    check_platform()
     try:
         if description.get("widen") == "float32":
             arrays = {path: array.astype(np.float32) if array.dtype == np.float16 else array

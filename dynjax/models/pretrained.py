@@ -2,6 +2,7 @@
 import numpy as np
 
 from dynjax.control.tunable.wrapper import Tuned
+from dynjax.devices import check_platform
 from dynjax.files import read_arrays
 from dynjax.models import families  # noqa: F401  (makes the official programs known)
 from dynjax.models.layouts import layouts
@@ -41,6 +42,7 @@ def load(net, source, *, kernel_init="replicate", entry=None):
         another value, each by name; several networks that fit; a network without known official names; a file that
         cannot be read.
     """
+    check_platform()
     source = checked(read_arrays(source) if isinstance(source, str) or hasattr(source, "__fspath__") else source)
     part = _part(net, source) if entry is None else part_called(source, entry)
     arrays = part.arrays()

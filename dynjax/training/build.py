@@ -9,9 +9,11 @@ import optax
 
 from dynjax import models
 from dynjax.control import CONTROLS, Control, base_network
+from dynjax.files.messages import first_line
 from dynjax.objectives import build_multi_loss, build_sampler, points_of
 from dynjax.tasks import TASKS
 from dynjax.training.adapters import BaseAlone, WithoutAlpha
+from dynjax.training.entries import checked
 from dynjax.training.experiment import Experiment
 from dynjax.training.phase import Phase
 from dynjax.training.step import AXIS
@@ -19,6 +21,8 @@ from dynjax.training.step import AXIS
 # What config.phases.NAME may say; all else is of the whole run.
 OF_A_PHASE = ("trains", "alpha", "steps", "batch_size", "batch_statistics", "average_decay", "task",
               "objectives", "critic", "optimizer", "data", "initial_from")
+# Arguments of every control's from_config that do not stand in config.control.
+GIVEN = ("net", "names", "domain")
 
 
 def build(config):
@@ -27,6 +31,7 @@ def build(config):
     Raises:
       ValueError: a name that is not known, or values that do not go together.
     """
+    config = checked(config)
     if not 0 <= config.seed < 2**63:
         raise ValueError(f"seed is {config.seed}; wanted a whole number from 0 to 2^63 - 1.")
     net = _network(config)
@@ -62,20 +67,28 @@ def _settings(config):
         with merged.unlocked():
             if not hasattr(config.phases[name].get("alpha"), "names") and "alpha" in config.phases[name]:
                 merged.alpha = None   # one alpha for all of the phase takes the place of where it is drawn from
-            merged.update(config.phases[name])
+            try:
+                merged.update(config.phases[name])
+            except (AttributeError, TypeError, ValueError) as error:   # another kind of value
+                raise ValueError(f"phases.{name} does not fit the rest of the config: {first_line(error)}") from None
             merged.phase = name
-        yield merged
+        yield _naming(name, checked, merged)
 
 
 def _phase(config, model):
     """The phase that its config describes; what is refused is told with the phase's name."""
     name = config.get("phase", "")
+    return _naming(name, _checked_phase, config, model, name)
+
+
+def _naming(phase, function, *arguments):
+    """What the function gives; what it refuses is told with the phase's name."""
     try:
-        return _checked_phase(config, model, name)
+        return function(*arguments)
     except ValueError as error:
-        if not name:
+        if not phase:
             raise
-        raise ValueError(f"phases.{name}: {error}") from error
+        raise ValueError(f"phases.{phase}: {error}") from error
 
 
 def _checked_phase(config, model, name):
@@ -174,9 +187,15 @@ def _control(config, net):
     sampled = points_of(config.alpha.sampler) if names else None
     on_simplex = not names or (config.alpha.sampler == "simplex" if sampled is None
                                else np.allclose(sampled.sum(1), 1, atol=1e-4))
-    known = [name for name in inspect.signature(control.from_config).parameters]
+    parameters = inspect.signature(control.from_config).parameters
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in (*GIVEN, *options) and parameter.kind is not (
+                parameter.VAR_KEYWORD):
+            raise ValueError(f"the config has no entry 'control.{name}', which control.name {chosen!r} needs; wanted "
+                             "it as the files in configs/ have it.")
+    known = list(parameters)
     known += [field.name for field in dataclasses.fields(control)] if "options" in known else []
-    known = [name for name in known if name not in ("alpha", "domain", "name", "names", "net", "options", "parent")]
+    known = [name for name in known if name not in (*GIVEN, "alpha", "name", "options", "parent")]
     for option, value in options.items():
         if option not in known:
             raise ValueError(f"control.{option} is set, but control.name {chosen!r} has no such option; it takes "

@@ -85,7 +85,7 @@ class Experiment:
         space = self.model.space
         if space.domain != "range":
             return space
-        low, high = map(float, self.config.evaluation.range)
+        low, high = map(float, self.config.evaluation.get("range", (space.low, space.high)))
         return dataclasses.replace(space, low=low, high=high)
 
     def label(self, alpha):

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from dynjax.devices import check_platform
 from dynjax.files.messages import first_line
 from dynjax.training import meeting, watch, workdir
 from dynjax.training.step import AXIS, unreplicate
@@ -115,6 +116,7 @@ def _differences(first, other):
 
 
 def _check_devices():
+    check_platform()
     counts = collections.Counter(device.process_index for device in jax.devices())
     if len(set(counts.values())) > 1:
         raise ValueError(f"the processes have {', '.join(str(counts[index]) for index in sorted(counts))} devices; "

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dynjax.files import set_aside, write_atomically
 from dynjax.files.messages import first_line
+from dynjax.files.output import Output
 from dynjax.training.events import Events
 
 _LOG = logging.getLogger(__name__)
@@ -108,6 +109,6 @@ def progress_bar(steps, done, *, shown=True):
     """A bar over steps that shows the time left; where the output is no terminal, a line every half minute."""
     from tqdm import tqdm
 
-    interval = 0.2 if sys.stderr.isatty() else 30
-    return tqdm(total=steps, initial=done, unit="step", dynamic_ncols=True, mininterval=interval, smoothing=0.05,
-                disable=not shown)
+    errors = Output(sys.stderr)
+    return tqdm(total=steps, initial=done, unit="step", dynamic_ncols=True, smoothing=0.05,
+                mininterval=0.2 if errors.isatty() else 30, file=errors, disable=not shown)

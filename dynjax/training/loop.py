@@ -2,7 +2,6 @@
 import contextlib
 import errno
 import math
-import sys
 
 import jax
 import numpy as np
@@ -11,7 +10,9 @@ from dynjax import evaluation, models
 from dynjax.control import grid
 from dynjax.data import evaluation_images, training_batches
 from dynjax.data.views import centre_crop
+from dynjax.devices import check_platform
 from dynjax.files.messages import first_line
+from dynjax.files.output import say
 from dynjax.training import hosts
 from dynjax.training import workdir as workdirs
 from dynjax.training.build import build
@@ -27,7 +28,7 @@ def train(config, workdir=None):
     """Trains what a config describes, or goes on where an earlier start of the same run ended.
 
     Args:
-      config: as configs/*.py give it. workdir: the run's folder; runs/NAME or runs/NAME-PRESET by default.
+      config: as configs/*.py give it, or a dict. workdir: the run's folder; runs/NAME or runs/NAME-PRESET by default.
 
     Returns:
       The exit status: 0 when the run is finished, 128 + the signal's number when one stopped it.
@@ -35,8 +36,10 @@ def train(config, workdir=None):
     Raises:
       ValueError: something the user can put right, in one sentence.
     """
-    workdir = workdirs.given_path(workdir or workdirs.default_workdir(config))
     experiment = build(config)
+    config = experiment.config
+    workdir = workdirs.given_path(workdir or workdirs.default_workdir(config))
+    check_platform()
     sources = [experiment.training_source(index) for index in range(len(experiment.phases))]
     for settings in experiment.settings:
         check_shares(settings.batch_size, jax.device_count())
@@ -136,7 +139,7 @@ class _Run:
             log.close()
             self.save_model(step)
         if skipped:
-            print(f"Pictures left out: {skipped}; the warnings above name them.")
+            say(f"Pictures left out: {skipped}; the warnings above name them.")
         if step < steps:
             self.say(f"Stopped at step {step} of {steps}; everything is saved in {self.workdir}. The same "
                      "command goes on from there.")
@@ -148,7 +151,7 @@ class _Run:
     def say(self, text):
         """Prints what the run as a whole has to say: once, however many processes it has."""
         if hosts.is_first():
-            print(text)
+            say(text)
 
     def columns(self):
         """Those of log.csv: every phase's."""
@@ -174,7 +177,7 @@ class _Run:
         what = f"phase {self.phase.name}" if self.phase.name else "training"
         bar.set_description("compiling")
         if hosts.is_first():
-            bar.write(f"compiling the training step{f' of {what}' if self.phase.name else ''} ...", file=sys.stderr)
+            bar.write(f"compiling the training step{f' of {what}' if self.phase.name else ''} ...", file=bar.fp)
         report = self.pace = None
         for step in range(first + 1, end + 1):
             self.state, next_report = train_step(self.state, shard(next(batches)), constants, self.key)
@@ -246,7 +249,8 @@ class _Run:
             return
         config = workdirs.as_json(self.config)
         pictures = list(dict.fromkeys(map(repr, self.sources)))
-        card = {"config": config["name"], "preset": config["preset"], "steps": step, "batch_size": config["batch_size"],
+        card = {"config": config["name"], "preset": config.get("preset", "default"), "steps": step,
+                "batch_size": config["batch_size"],
                 "trained_on": pictures[0] if len(pictures) == 1 else pictures,
                 **{name: config[name] for name in ("task", "objectives", "phases") if name in config}}
         if "alpha" in config:

@@ -1,16 +1,20 @@
 """Measuring a trained run: from a config and flags to the tables and pictures of dynjax.evaluation."""
+import os
 import re
 import time
 
 from dynjax import evaluation, models
 from dynjax.control import Control
 from dynjax.data import evaluation_images
+from dynjax.devices import check_platform
 from dynjax.evaluation.columns import METHOD
+from dynjax.files.output import say
 from dynjax.training.build import build
+from dynjax.training.entries import checked
 from dynjax.training.fixed_models import fixed_models
 from dynjax.training.measure_attributes import measure_attributes_of
 from dynjax.training.measure_objectives import measure_objectives_of, points_of_curve
-from dynjax.training.workdir import default_workdir, given_path
+from dynjax.training.workdir import check_results_folder, default_workdir, given_path
 
 # What may be said beside each kind of evaluation.
 FLAGS = {"kernels": (), "appearance": ("data",), "attributes": ("data",), "objectives": ("data", "grid", "fixed"),
@@ -38,19 +42,26 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     Raises:
       ValueError: the model file is missing or has no alpha, no pictures, and what else a user can put right.
     """
+    config = checked(config)
     workdir, begun = given_path(workdir or default_workdir(config)), time.time_ns()
     path = given_path(model or workdir / "model.safetensors")
-    if not path.exists():
+    if not os.path.lexists(path):
         raise ValueError(f"there is no model {path}; train one with train.py and the same --config, or name one with "
                          "--model.")
+    if not path.is_file():
+        inside = path / "model.safetensors"
+        raise ValueError(f"the model {path} is no file; wanted a model file, "
+                         f"{f'as {inside} is' if inside.is_file() else 'such as train.py leaves'}.")
+    out, sets = given_path(out or workdir / "evaluation"), _sets(data)
+    check_results_folder(out)
     experiment = build(config)
+    check_platform()
     net, variables = models.load(path)
     net = _checked(net, path, experiment.model)
     kind = _kind(experiment.task, objectives=objectives, appearance=appearance, kernels=kernels)
     _check_flags(kind, net, {"grid": grid, "fixed": fixed or None, "niqe": niqe, "metrics": metrics or None,
                              "data": data or None})
     count = config.evaluation.alphas if alphas is None else alphas
-    out, sets = given_path(out or workdir / "evaluation"), _sets(data)
     if len(sets) > 1 and kind != "targets":
         raise ValueError(f"--data names {len(sets)} sets; wanted one, for only results beside a target are compared "
                          "over several. Evaluate each on its own, with --out.")
@@ -74,7 +85,7 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
         evaluation.evaluate(net, variables, experiment.task, images, alphas=experiment.points(count), out=out,
                             fixed=others, metrics=metrics or None, niqe_statistics=niqe, choose=tuple(choose))
     written = [path.name for path in out.iterdir() if path.stat().st_mtime_ns >= begun]
-    print(f"Written to {out}: {', '.join(sorted(written))}.")
+    say(f"Written to {out}: {', '.join(sorted(written))}.")
 
 
 def _checked(net, path, wanted):

@@ -4,6 +4,7 @@ import numpy as np
 
 from dynjax import evaluation
 from dynjax.data import fit_linear_judge
+from dynjax.files.output import say
 from dynjax.training.measure_objectives import points_of_curve
 
 INPUTS = 128
@@ -48,7 +49,7 @@ def _judge(experiment):
     data = experiment.settings[-1].data
     name = str(data.get("attribute") or "last phase").split("=")[0]
     judge = fit_linear_judge(experiment.training_source(0), experiment.training_source(-1))
-    print(f"{name} is judged linearly from pixels: right for {judge.accuracy:.1%} of {judge.tried} pictures that it "
+    say(f"{name} is judged linearly from pixels: right for {judge.accuracy:.1%} of {judge.tried} pictures that it "
           "was not fitted to; about -1 for the first phase's pictures and 1 for the last's.")
     return {name: judge}
 

@@ -6,8 +6,9 @@ things.
 import contextlib
 import json
 import socket
-import sys
 import time
+
+from dynjax.files.output import say_aside
 
 # The first line of whoever comes; a stranger on the port says something else.
 GREETING = "dynjax"
@@ -73,7 +74,7 @@ def await_others(server, processes, about, compare, answer, *, timeout=TIMEOUT):
                 break
             if waited >= PATIENCE and not told:
                 told = True
-                print(f"waiting for {_names(missing)} of {processes} ...", file=sys.stderr, flush=True)
+                say_aside(f"waiting for {_names(missing)} of {processes} ...")
             server.settimeout(min(PATIENCE, timeout - waited))
             with contextlib.suppress(TimeoutError):
                 connection, _ = server.accept()
@@ -125,7 +126,7 @@ def come(address, process, processes, about, *, timeout=TIMEOUT):
                                  "--coordinator.") from None
             if timeout - left >= PATIENCE and not told:
                 told = True
-                print(f"waiting for process 0 at {where} ...", file=sys.stderr, flush=True)
+                say_aside(f"waiting for process 0 at {where} ...")
             time.sleep(min(0.2, left))
     try:
         _say(connection, {"greeting": GREETING, "process": process, "processes": processes, "about": about})

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dynjax.devices import check_platform
 from dynjax.training.build import build
 from dynjax.training.phase import initial_state
 from dynjax.training.step import make_step, shard
@@ -46,8 +47,9 @@ def plan(config, *, devices=None):
     Raises:
       ValueError: what train would refuse of the config.
     """
-    devices = devices or jax.local_devices()
     experiment = build(config)
+    check_platform()
+    devices = devices or jax.local_devices()
     variables = jax.eval_shape(experiment.fresh_variables)
     return [_of_phase(phase, settings, variables, devices)
             for phase, settings in zip(experiment.phases, experiment.settings, strict=True)]

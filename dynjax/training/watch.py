@@ -8,6 +8,8 @@ import socket
 import sys
 import threading
 
+from dynjax.files.output import say_aside
+
 GOODBYE = b"."
 ENDED = ("another process of this run has ended or cannot be reached any more. Start all of them again with the same "
          "command, which goes on from the last checkpoint.")
@@ -52,7 +54,7 @@ class Watch:
             while byte := connection.recv(1):
                 said = byte
         if said != GOODBYE and not self._left:
-            print(f"{sys.argv[0]}: {ENDED}", file=sys.stderr, flush=True)
+            say_aside(f"{sys.argv[0]}: {ENDED}")
             os._exit(1)   # the main thread may wait for the other's numbers for ever
 
 

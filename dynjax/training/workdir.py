@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from ml_collections import ConfigDict
 
 from dynjax.files import write_atomically
 from dynjax.files.messages import first_line
@@ -20,7 +21,8 @@ DEEPEST = 256
 
 def default_workdir(config):
     """runs/NAME for the default preset, runs/NAME-PRESET for others."""
-    return Path("runs") / (config.name if config.preset == "default" else f"{config.name}-{config.preset}")
+    preset = config.get("preset", "default")
+    return Path("runs") / (config.name if preset == "default" else f"{config.name}-{preset}")
 
 
 def given_path(text):
@@ -53,6 +55,9 @@ def taken(workdir):
     if length > longest:
         raise ValueError(f"the workdir's path is {length} bytes long; wanted at most {longest}, so that the files in "
                          "it can be named too. Give another with --workdir.")
+    if os.path.lexists(workdir) and not Path(workdir).is_dir():
+        what = "a link that leads nowhere" if Path(workdir).is_symlink() else "a file"
+        raise ValueError(f"the workdir {workdir} is {what}, and a folder was wanted; give another with --workdir.")
     lock = FileLock(Path(workdir) / ".lock")
     try:
         Path(workdir).mkdir(parents=True, exist_ok=True)
@@ -149,6 +154,26 @@ def _with_todays_names(recorded):
     return recorded
 
 
+def check_results_folder(folder):
+    """Refuses a folder for results that cannot be made, or in which nothing can be written; makes none.
+
+    Raises:
+      ValueError: so.
+    """
+    folder = Path(folder).absolute()
+    try:
+        there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+        if not there.is_dir():
+            what = "a link that leads nowhere" if there.is_symlink() and not there.exists() else "a file"
+            raise ValueError(f"the results cannot be written to {folder}: {there} is {what}, and a folder was wanted; "
+                             "give another with --out.")
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise ValueError(f"the results cannot be written to {folder} ({first_line(error)}); give a folder that can be "
+                         "written with --out.") from None
+
+
 def _check_folder(folder):
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -170,6 +195,7 @@ def _last_phase(given):
 
 def as_json(config):
     """A config as plain JSON data."""
+    config = config if isinstance(config, ConfigDict) else ConfigDict(config)
     return json.loads(config.to_json_best_effort())
 
 
