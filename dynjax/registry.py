@@ -18,7 +18,7 @@ class Registry:
         """Makes a class or function known by a name; a plain call, or a decorator with or without arguments.
 
         Args:
-          thing: the class or function.
+          thing: the class or function, or any object that is given a name.
           name: what configs call it; its own name by default.
 
         Returns:
@@ -31,9 +31,9 @@ class Registry:
             return lambda thing: self.register(thing, name=name)
         name = name or thing.__name__
         known = self._things.setdefault(name, thing)
-        if (known.__module__, known.__qualname__) != (thing.__module__, thing.__qualname__):
-            raise ValueError(f"there is a {self.kind} {name!r} already, {known.__module__}.{known.__qualname__}; "
-                             "wanted another name: register it with name='...'.")
+        if known != thing and _place(known) != _place(thing):
+            raise ValueError(f"there is a {self.kind} {name!r} already, {_place(known)}; wanted another name: register "
+                             "it with name='...'.")
         self._things[name] = thing
         return thing
 
@@ -78,6 +78,11 @@ class Registry:
                 raise ValueError(f"{where}.{option} is set, but {where}.name {name!r} has no such option; it takes "
                                  f"{', '.join(known) or 'none'}.")
         return thing(**options)
+
+
+def _place(thing):
+    """Where a class or function is defined: a module that is loaded twice defines the same one twice."""
+    return f"{thing.__module__}.{thing.__qualname__}" if hasattr(thing, "__qualname__") else repr(thing)
 
 
 def suggestion(name, known):

@@ -16,6 +16,7 @@ from dynjax.data import evaluation_images, open_source
 from dynjax.evaluation import alpha_points, evaluate, mean_rows, measure
 from dynjax.files import read_picture
 from dynjax.image.resize import resize_bicubic
+from dynjax.metrics import table
 from dynjax.tasks import SuperResolution
 
 METRICS = ["psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg"]
@@ -52,7 +53,8 @@ def quick_metrics(monkeypatch):
         return metric
 
     for name in ("psnr", "ssim", "lpips", "niqe"):
-        monkeypatch.setattr(metrics, name, standing_in(name), raising=False)
+        for module in (metrics, table):
+            monkeypatch.setattr(module, name, standing_in(name), raising=False)
     return calls
 
 
@@ -123,7 +125,7 @@ def test_a_metric_that_cannot_be_computed_is_nan_and_warned_of(model, quick_metr
     def too_small(*_, **__):
         raise ValueError("lpips wants 32 pixels")
 
-    monkeypatch.setattr(metrics, "lpips", too_small)
+    monkeypatch.setattr(table, "lpips", too_small)
     with caplog.at_level(logging.WARNING, "dynjax.evaluation"):
         rows = measure(*model, SuperResolution(2), pictures((16, 16)), [[1.0, 0.0], [0.0, 1.0]]).rows
     assert all(math.isnan(row["lpips_vgg"]) and row["psnr_y"] >= 0 for row in rows)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dynjax.data.picture_source import FileSource, open_folder
 from dynjax.data.views import positive, reshape, select
+from dynjax.registry import Registry
 
 # All colour photographs that the wheel carries, no drawings and no charts. The test scenes are in no other picture.
 TEST_SAMPLES = ("chelsea.png", "coffee.png")
@@ -31,6 +32,7 @@ def open_source(spec, *, split=None, data_dir=None, feature=None, attribute="", 
         "pairs:NOISY:CLEAN", two folders, or "pairs:PATH", one with the folders noisy and clean in it: pairs.
         "sidd:PATH": SIDD's pairs; splits "train" and "valid" (its validation blocks).
         "faces:PATH.npz": faces with attributes in one file, see `dynjax.data.face_sources`.
+        "KIND:PLACE" of a kind that was registered with `dynjax.data.SOURCES`.
       split: which part of "samples" or of a tfds: data set ("train" where none is given; slices such as "train[:50%]");
         of faces, "train", "valid", "test" or "all" (as None), or a part by number, such as "all[1000:]". A folder or
         a zip is one part: taken whole whatever split says.
@@ -57,7 +59,7 @@ def open_source(spec, *, split=None, data_dir=None, feature=None, attribute="", 
 
 def _open(text, split, data_dir, feature, drawn_size):
     """All pictures of a split of what `text` names."""
-    kind, place = text.split(":", 1) if re.match(r"[a-z]{2,}:", text) else (None, text)
+    kind, place = text.split(":", 1) if re.match(r"[a-z][a-z0-9_-]+:", text) else (None, text)
     if kind != "tfds" and (data_dir is not None or feature is not None):
         raise ValueError(f"data_dir and feature belong to tfds: sources, and the source is {text!r}; leave them out")
     if text == "samples":
@@ -67,23 +69,58 @@ def _open(text, split, data_dir, feature, drawn_size):
         return open_drawn_faces(split=split, size=drawn_size or 64)
     if kind is not None and not place:
         raise ValueError(f"the source {text!r} says nothing behind the colon; wanted {KINDS}")
-    if kind == "folder":
-        return open_folder(place)
-    if kind == "zip" or (kind is None and place.lower().endswith(".zip") and not Path(place).expanduser().is_dir()):
-        from dynjax.data.zip_source import ZipSource
-        return ZipSource(place)
-    if kind in ("pairs", "sidd"):
-        from dynjax.data import pair_source
-        return pair_source.open_pairs(place) if kind == "pairs" else pair_source.open_sidd(place, split=split)
-    if kind in ("celeba", "faces"):
-        from dynjax.data import face_sources
-        return {"celeba": face_sources.open_celeba, "faces": face_sources.open_npz_faces}[kind](place, split=split)
+    if kind is None and place.lower().endswith(".zip") and not Path(place).expanduser().is_dir():
+        kind = "zip"
     if kind == "tfds":
         from dynjax.data.tfds_source import TfdsSource
         return TfdsSource(place, split=split, data_dir=data_dir, feature=feature)
+    if kind in SOURCES:
+        return SOURCES.get(kind)(place, split=split)
     if text and Path(text).expanduser().exists():
         return open_folder(text)
-    raise ValueError(f"the source {text!r} is neither a known kind nor a folder that exists; wanted {KINDS}")
+    more = [f"{name}:" for name in SOURCES.names() if f"{name}:" not in KINDS]
+    raise ValueError(f"the source {text!r} is neither a known kind nor a folder that exists; wanted "
+                     f"{', '.join([*more, KINDS])}")
+
+
+# What stands before the colon of a spec, to a function of what stands behind it and of the split. A kind of your own is
+# registered likewise; what it gives is described at `open_source`.
+SOURCES = Registry("kind of source")
+
+
+@SOURCES.register(name="folder")
+def _folder(place, *, split):
+    return open_folder(place)
+
+
+@SOURCES.register(name="zip")
+def _zip(place, *, split):
+    from dynjax.data.zip_source import ZipSource
+    return ZipSource(place)
+
+
+@SOURCES.register(name="pairs")
+def _pairs(place, *, split):
+    from dynjax.data.pair_source import open_pairs
+    return open_pairs(place)
+
+
+@SOURCES.register(name="sidd")
+def _sidd(place, *, split):
+    from dynjax.data.pair_source import open_sidd
+    return open_sidd(place, split=split)
+
+
+@SOURCES.register(name="celeba")
+def _celeba(place, *, split):
+    from dynjax.data.face_sources import open_celeba
+    return open_celeba(place, split=split)
+
+
+@SOURCES.register(name="faces")
+def _faces(place, *, split):
+    from dynjax.data.face_sources import open_npz_faces
+    return open_npz_faces(place, split=split)
 
 
 def _open_samples(split):

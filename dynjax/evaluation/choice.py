@@ -3,9 +3,8 @@ import dataclasses
 
 import numpy as np
 
-from dynjax.evaluation.columns import HIGHER_IS_BETTER, METHOD, alpha_of, metrics_of, sum_to_one
-
-CHOOSABLE = ("l1", *HIGHER_IS_BETTER, "lpips_alex", "lpips_vgg", "niqe")
+from dynjax.evaluation.columns import METHOD, alpha_of, metrics_of, sum_to_one
+from dynjax.metrics import METRICS
 
 
 @dataclasses.dataclass
@@ -79,14 +78,14 @@ def choose_alpha(curves, metric):
     Raises:
       ValueError: another metric, or no picture that has finite values of it.
     """
-    known = [name for name in curves.values if name in CHOOSABLE]
+    known = [name for name in curves.values if METRICS.get(name).chosen]
     if metric not in known:
         raise ValueError(f"choose_alpha got the metric {metric!r}; wanted one of {', '.join(known)}.")
     finite = np.isfinite(curves.values[metric]).all(1)
     if not finite.any():
         raise ValueError(f"choose_alpha got no picture with finite values of {metric}; wanted one or more.")
     values = {name: curves.values[name][finite] for name in known}
-    costs = -values[metric] if metric in HIGHER_IS_BETTER else values[metric]
+    costs = -values[metric] if METRICS.get(metric).higher_is_better else values[metric]
     places, common = costs.argmin(1), int(costs.mean(0).argmin())
     rows = np.arange(len(costs))
     means = {"first": values[metric][:, 0].mean(), "last": values[metric][:, -1].mean(),
@@ -108,6 +107,6 @@ def _gains(values, costs, places):
     gains = {}
     for name, found in values.items():
         chosen, common = found[rows, places], found[rows, others]
-        better = chosen > common if name in HIGHER_IS_BETTER else chosen < common
+        better = chosen > common if METRICS.get(name).higher_is_better else chosen < common
         gains[name] = {"common": float(common.mean()), "chosen": float(chosen.mean()), "better": float(better.mean())}
     return gains

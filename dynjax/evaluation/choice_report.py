@@ -3,7 +3,7 @@
 import numpy as np
 
 from dynjax.evaluation.choice import choose_alpha, metric_curves
-from dynjax.evaluation.columns import TITLES, in_words, value_text
+from dynjax.evaluation.columns import in_words, title_of, value_text
 from dynjax.evaluation.drawing import draws, save_figure
 from dynjax.evaluation.fronts import monotonicity
 from dynjax.evaluation.tables import aligned, correlation_text, write_csv
@@ -58,7 +58,7 @@ def choice_text(curves, choices):
         if not len(usable):
             continue
         along = np.arange(len(curves.alphas))
-        cells.append([TITLES[metric], *(value_text(metric, usable[:, end].mean()) for end in (0, -1)),
+        cells.append([title_of(metric), *(value_text(metric, usable[:, end].mean()) for end in (0, -1)),
                       correlation_text(monotonicity(along, usable.mean(0))),
                       correlation_text(float(np.median(monotonicity(along, usable.T))))])
     parts = ["Along alpha: 1 rises throughout, -1 falls throughout.", aligned(cells)]
@@ -67,11 +67,11 @@ def choice_text(curves, choices):
     worth = [["chosen by", "judged by", "one alpha", "each its own", "better for"]]
     for choice in choices:
         score = {where: value_text(choice.metric, value) for where, value in choice.values.items()}
-        best.append([TITLES[choice.metric], f"{choice.best.mean():.3f}", f"{choice.best.var():.4f}",
+        best.append([title_of(choice.metric), f"{choice.best.mean():.3f}", f"{choice.best.var():.4f}",
                      f"{choice.inside:.0%}", score["first"], score["last"], f"{choice.common:.3g}", score["common"],
                      score["chosen"]])
         for metric, gain in choice.gains.items():
-            worth.append([TITLES[choice.metric], TITLES[metric], value_text(metric, gain["common"]),
+            worth.append([title_of(choice.metric), title_of(metric), value_text(metric, gain["common"]),
                           value_text(metric, gain["chosen"]), f"{gain['better']:.0%}"])
     parts += [f"The best alpha of each of {in_words(len(curves.images))}; inside: at neither end.", aligned(best)]
     if len(worth) > 1:
@@ -95,14 +95,14 @@ def plot_choice(curves, choices, path):
         if len(usable):
             panel.fill_between(curves.alphas, *np.quantile(usable, (0.25, 0.75), axis=0), alpha=0.2, linewidth=0)
             panel.plot(curves.alphas, usable.mean(0), "o-", markersize=3)
-        panel.set(xlabel="alpha", title=TITLES[metric])
+        panel.set(xlabel="alpha", title=title_of(metric))
         panel.grid(alpha=0.3)
     if choices:
         panel, step = axes[panels - 1], np.diff(curves.alphas).min()
         for index, choice in enumerate(choices):
             counts = [np.sum(choice.best == alpha) for alpha in curves.alphas]
             panel.bar(curves.alphas + step * ((index + 0.5) / len(choices) - 0.5) * 0.8, counts,
-                      0.8 * step / len(choices), label=TITLES[choice.metric])
+                      0.8 * step / len(choices), label=title_of(choice.metric))
         panel.set(xlabel="alpha", title="pictures whose best alpha it is")
         panel.legend(frameon=False, fontsize=8)
     for panel in axes[panels:]:

@@ -1,14 +1,7 @@
-"""The columns of every table: names in the files, titles for readers, which direction is better."""
+"""The columns of every table: the numbers of alpha, the metrics, both as words for readers."""
 from dynjax.control import Control
+from dynjax.metrics import METRICS
 
-TITLES = {
-    "l1": "L1",     "psnr_rgb": "PSNR RGB", "psnr_y": "PSNR Y", "ssim_rgb": "SSIM RGB", "ssim_y": "SSIM Y",
-    "lpips_alex": "LPIPS AlexNet", "lpips_vgg": "LPIPS VGG", "niqe": "NIQE",
-    "sharpness": "sharpness", "psnr_aim": "PSNR to aim", "noise_left": "noise left", "detail_gain": "detail gain",
-}
-DECIMALS = {"psnr_rgb": 2, "psnr_y": 2, "psnr_aim": 2, "niqe": 2, "sharpness": 3, "noise_left": 3, "detail_gain": 3}
-OTHER_DECIMALS = 4
-HIGHER_IS_BETTER = ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y")
 ALPHA = "alpha_"
 METHOD = "tunable"   # among the methods of a table, the network that is measured
 ALL_BLOCKS = "all blocks"
@@ -39,7 +32,12 @@ def sum_to_one(numbers):
 
 def metrics_of(rows):
     """The names of the metrics that the rows have, in the order of the table."""
-    return [name for name in TITLES if name in rows[0]]
+    return [name for name in METRICS.names() if name in rows[0]]
+
+
+def title_of(metric):
+    """A metric's name for readers."""
+    return METRICS.get(metric).title
 
 
 def in_words(pictures):
@@ -49,7 +47,7 @@ def in_words(pictures):
 
 def value_text(metric, value):
     """A metric's value with as many decimals as are worth reading; "-" where it could not be computed."""
-    return "-" if value != value else f"{value:.{DECIMALS.get(metric, OTHER_DECIMALS)}f}"
+    return "-" if value != value else f"{value:.{METRICS.get(metric).decimals}f}"
 
 
 def point_text(point):

@@ -1,5 +1,5 @@
 """The means as papers print them: a row for every method, columns for every set and point of alpha."""
-from dynjax.evaluation.columns import METHOD, TITLES, alpha_of, metrics_of, sum_to_one, value_text
+from dynjax.evaluation.columns import METHOD, alpha_of, metrics_of, sum_to_one, title_of, value_text
 from dynjax.evaluation.tables import aligned, mean_rows
 
 
@@ -38,7 +38,7 @@ def _tables(laid, named, what):
             if row["metric"] == metric:
                 words, values = list(row.values())[1:1 + named], list(row.values())[1 + named:]
                 cells.append([*words, *("" if value is None else value_text(metric, value) for value in values)])
-        parts.append(f"{TITLES[metric]}{what}:\n\n{aligned(cells, left=named)}")
+        parts.append(f"{title_of(metric)}{what}:\n\n{aligned(cells, left=named)}")
     return "\n\n".join(parts) + "\n"
 
 

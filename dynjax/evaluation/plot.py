@@ -1,7 +1,7 @@
 """The perception-distortion plot: PSNR against LPIPS, one curve over alpha."""
 import math
 
-from dynjax.evaluation.columns import METHOD, TITLES, alpha_of, sum_to_one
+from dynjax.evaluation.columns import METHOD, alpha_of, sum_to_one, title_of
 from dynjax.evaluation.drawing import draws, save_figure
 
 NETWORKS = ("lpips_alex", "lpips_vgg")
@@ -48,7 +48,7 @@ def plot_tradeoff(means, path):
             axes.text(0.5, 0.5, "no finite values", ha="center", transform=axes.transAxes)
         else:
             axes.legend(loc="best", frameon=False)
-        axes.set_xlabel(f"{TITLES[metric]}   (\N{LEFTWARDS ARROW} better)")
+        axes.set_xlabel(f"{title_of(metric)}   (\N{LEFTWARDS ARROW} better)")
         axes.set_ylabel("PSNR RGB, dB   (better \N{RIGHTWARDS ARROW})")
         axes.margins(0.12)
         axes.grid(alpha=0.3)

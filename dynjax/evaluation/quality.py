@@ -9,10 +9,10 @@ from dynjax.metrics.preparation import to_levels
 log = logging.getLogger("dynjax.evaluation")
 
 
-METRICS = ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg")
+DEFAULT = ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "lpips_alex", "lpips_vgg")
 
 
-def quality(results, target, *, border, name, niqe_statistics=None, wanted=METRICS, view=None):
+def quality(results, target, *, border, name, niqe_statistics=None, wanted=DEFAULT, view=None):
     """Measures several results for one picture against it.
 
     PSNR and SSIM on RGB and on Y, L1 and sharpness without `border` pixels on every side, LPIPS and NIQE on the whole
@@ -28,7 +28,7 @@ def quality(results, target, *, border, name, niqe_statistics=None, wanted=METRI
       border: pixels left out on every side.
       name: of the picture, for warnings.
       niqe_statistics: file of pristine statistics; without one there is no NIQE.
-      wanted: names of METRICS, "l1" and "sharpness", in the order of the result.
+      wanted: names of dynjax.metrics.METRICS, in the order of the result.
       view: pictures [B, H, W, 3] -> the part of them that all but LPIPS and NIQE look at; None is all.
 
     Returns:
@@ -37,21 +37,15 @@ def quality(results, target, *, border, name, niqe_statistics=None, wanted=METRI
     results = np.stack([_eight_bit_rgb(result) for result in results])
     target = _eight_bit_rgb(target)[None]
     seen, seen_target = (results, target) if view is None else map(np.asarray, (view(results), view(target)))
-    one_by_one = lambda metric, pictures=seen: lambda: [value for result in pictures for value in metric(result[None])]
-    cut = dict(border=border, quantize=True)
-    columns = {
-        "l1": one_by_one(lambda result: metrics.l1(result, seen_target, **cut)),
-        "psnr_rgb": one_by_one(lambda result: metrics.psnr(result, seen_target, channel="rgb", **cut)),
-        "psnr_y": one_by_one(lambda result: metrics.psnr(result, seen_target, channel="y", **cut)),
-        "ssim_rgb": one_by_one(lambda result: metrics.ssim(result, seen_target, channel="rgb", **cut)),
-        "ssim_y": one_by_one(lambda result: metrics.ssim(result, seen_target, channel="y", **cut)),
-        "lpips_alex": lambda: metrics.lpips(results, target, net="alex"),
-        "lpips_vgg": lambda: metrics.lpips(results, target, net="vgg"),
-        "sharpness": one_by_one(lambda result: _sharpness(result, seen_target, cut)),
-    }
-    columns = {metric: columns[metric] for metric in wanted}
+    def compute(metric):
+        found = metrics.METRICS.get(metric)
+        pictures = (results, target) if found.whole else (seen, seen_target)
+        return lambda: found.compute(*pictures, border=border)
+
+    columns = {metric: compute(metric) for metric in wanted}
     if niqe_statistics is not None:
-        columns["niqe"] = one_by_one(lambda result: metrics.niqe(result, statistics=niqe_statistics), results)
+        columns["niqe"] = lambda: [value for result in results
+                                   for value in metrics.niqe(result[None], statistics=niqe_statistics)]
     reasons = {}   # {why there is no value: metrics}
     columns = {metric: _values(compute, metric, len(results), reasons) for metric, compute in columns.items()}
     if reasons:
@@ -66,7 +60,8 @@ def check_metrics(names):
     Raises:
       ValueError: none, or one that `quality` does not know.
     """
-    known = (*METRICS, "l1", "sharpness")
+    known = [*DEFAULT, *(name for name in metrics.METRICS.names()
+                         if metrics.METRICS.get(name).compute and name not in DEFAULT)]
     wrong = [name for name in names if name not in known]
     if wrong or not names:
         raise ValueError(f"metrics are {', '.join(names) or 'none'}; wanted some of {', '.join(known)}. NIQE "
@@ -92,14 +87,6 @@ def check_statistics(niqe_statistics):
 def _eight_bit_rgb(image):
     image = to_levels(np.asarray(image, np.float32)) / np.float32(255)
     return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
-
-
-def _sharpness(result, target, cut):
-    """The Laplacian's energy beside the target's."""
-    energy, wanted = (metrics.laplacian_energy(picture, **cut) for picture in (result, target))
-    if not wanted.all():
-        raise ValueError("the target is flat, and nothing is as sharp as that")
-    return energy / wanted
 
 
 def _values(compute, metric, count, reasons):

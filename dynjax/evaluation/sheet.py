@@ -1,14 +1,14 @@
 """Contact sheets: pictures side by side with labels, as PNG."""
 import numpy as np
 
-from dynjax.evaluation.columns import TITLES, alpha_of, metrics_of, point_text, value_text
+from dynjax.evaluation.columns import alpha_of, metrics_of, point_text, title_of, value_text
 from dynjax.evaluation.drawing import draws
 from dynjax.files import write_png
+from dynjax.metrics import METRICS
 from dynjax.metrics.preparation import to_levels
 
 CROP, CELL, GAP, FONT_SIZE = 128, 256, 10, 14
 MOST_POINTS = 7
-SHOWN_TOO = ("l1", "sharpness", "psnr_aim", "noise_left", "detail_gain")
 INK, PAPER = (30, 30, 30), (255, 255, 255)
 
 
@@ -66,10 +66,11 @@ def alpha_rows(rows, path):
 def _label(row):
     text = {metric: value_text(metric, row[metric]) for metric in metrics_of([row])}
     lines = [point_text(alpha_of(row)) or row["method"]]
-    lines += [line for metric, line in (("psnr_rgb", "PSNR {} dB"), ("lpips_alex", "LPIPS {} AlexNet"),
-                                        ("lpips_vgg", "LPIPS {} VGG")) if metric in text
-              for line in [line.format(text[metric])]]
-    return lines + [f"{TITLES[metric]} {text[metric]}" for metric in SHOWN_TOO if metric in text]
+    labels = {metric: METRICS.get(metric).label for metric in text}
+    labels = {metric: f"{title_of(metric)} {{}}" if label is None else label for metric, label in labels.items()}
+    # Those that are written in a form of their own first.
+    ordered = sorted(text, key=lambda metric: METRICS.get(metric).label is None)
+    return lines + [labels[metric].format(text[metric]) for metric in ordered if labels[metric]]
 
 
 def middle(image, crop, multiple=1):

@@ -3,8 +3,9 @@ import csv
 import io
 import math
 
-from dynjax.evaluation.columns import ALL_BLOCKS, ALPHA, TITLES, alpha_of, in_words, metrics_of, value_text
+from dynjax.evaluation.columns import ALL_BLOCKS, ALPHA, alpha_of, in_words, metrics_of, title_of, value_text
 from dynjax.files import write_atomically
+from dynjax.metrics import METRICS
 
 
 def mean_rows(rows, *, also=()):
@@ -64,30 +65,23 @@ def conventions(rows, *, border, padded=(), left_out=(), judged=""):
         "NIQE, lower is better: on Y, whole pictures, rounded to 8 bits." if "niqe" in rows[0] else
         "There is no NIQE: it needs a file of pristine statistics, niqe_pris_params.npz (evaluate.py: --niqe).",
     ]
-    if "l1" in metrics:
-        lines.append(f"L1, lower is better: mean absolute difference{region}, on the scale 0 to 1.")
-    if "sharpness" in metrics:
-        lines.append(f"Sharpness: mean squared Laplacian{region} divided by the target's; 1 is as sharp as the target.")
+    said = {metric: METRICS.get(metric).convention.format(region=region) for metric in metrics}
+    lines += [said[metric] for metric in metrics if said[metric] and METRICS.get(metric).compute]
     if padded:
         lines.append(f"The inputs of {len(padded)} of {all_pictures}, those past the first few sizes, were "
                      "extended at the bottom and right by their mirror image to one of a few sizes, and the results "
                      "cut back.")
-    if "psnr_aim" in metrics:
-        lines.append("PSNR to aim: to what an answer should be at that alpha, higher is better.")
-    if "noise_left" in metrics:
-        lines.append("Noise left: the share of the noise that is still there, 0 to 1.")
-    if "detail_gain" in metrics:
-        lines.append("Detail gain: how much of the sharpening mask was added; 0 is as sharp as the target.")
+    lines += [said[metric] for metric in metrics if said[metric] and not METRICS.get(metric).compute]
     for metric in metrics:
         if metric == "psnr_aim":   # baselines have no alpha, and so no aim
             continue
         missing = {_picture(row) for row in rows if math.isnan(row[metric])}
         if missing:
-            lines.append(f"{TITLES[metric]} has no value for {len(missing)} of {all_pictures} "
+            lines.append(f"{title_of(metric)} has no value for {len(missing)} of {all_pictures} "
                          f"({_some(name for _, name in missing)}), mostly because they are too small; they are not in "
                          "its means.")
         if any(math.isinf(row[metric]) for row in rows):
-            lines.append(f"{TITLES[metric]} is inf where a result equals its target.")
+            lines.append(f"{title_of(metric)} is inf where a result equals its target.")
     if left_out:
         verb = "is" if len(left_out) == 1 else "are"
         lines.append(f"{in_words(len(left_out))} could not be read or used and {verb} left out: {_some(left_out)}.")
@@ -109,7 +103,7 @@ def format_table(means, header=()):
     alphas = alphas[:1] if common else alphas
     metrics = metrics_of(means)
     heads = ["alpha"] if common else [f"alpha {key[len(ALPHA):]}" for key in alphas]
-    cells = [["method", *heads, *(TITLES[metric] for metric in metrics)]]
+    cells = [["method", *heads, *(title_of(metric) for metric in metrics)]]
     for row in means:
         cells.append([row["method"], *("" if row[key] is None else f"{row[key]:.3g}" for key in alphas),
                       *(value_text(metric, row[metric]) for metric in metrics)])

@@ -6,6 +6,8 @@ from dynjax.metrics.niqe import niqe
 from dynjax.metrics.psnr import psnr, psnrb
 from dynjax.metrics.sharpness import laplacian_energy
 from dynjax.metrics.ssim import ssim
+from dynjax.metrics.table import METRICS, Metric
 
-__all__ = ["band_energies", "colour_distance", "l1", "laplacian_energy", "lpips", "lpips_distance", "lpips_map",
-           "lpips_terms", "lpips_weights", "niqe", "psnr", "psnrb", "ssim", "structure_correlation", "texture_length"]
+__all__ = ["METRICS", "Metric", "band_energies", "colour_distance", "l1", "laplacian_energy", "lpips", "lpips_distance",
+           "lpips_map", "lpips_terms", "lpips_weights", "niqe", "psnr", "psnrb", "ssim",
+           "structure_correlation", "texture_length"]
