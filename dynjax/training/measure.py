@@ -10,7 +10,6 @@ from dynjax.devices import check_platform
 from dynjax.evaluation.columns import METHOD
 from dynjax.files.output import say
 from dynjax.training.build import build
-from dynjax.training.entries import checked
 from dynjax.training.fixed_models import fixed_models
 from dynjax.training.measure_attributes import measure_attributes_of
 from dynjax.training.measure_objectives import measure_objectives_of, points_of_curve
@@ -42,7 +41,8 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     Raises:
       ValueError: the model file is missing or has no alpha, no pictures, and what else a user can put right.
     """
-    config = checked(config)
+    experiment = build(config)
+    config = experiment.config
     workdir, begun = given_path(workdir or default_workdir(config)), time.time_ns()
     path = given_path(model or workdir / "model.safetensors")
     if not os.path.lexists(path):
@@ -54,7 +54,6 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
                          f"{f'as {inside} is' if inside.is_file() else 'such as train.py leaves'}.")
     out, sets = given_path(out or workdir / "evaluation"), _sets(data)
     check_results_folder(out)
-    experiment = build(config)
     check_platform()
     net, variables = models.load(path)
     net = _checked(net, path, experiment.model)
