@@ -435,3 +435,13 @@ def test_which_side_is_too_small_is_told_and_what_is_wanted(net, size, sentence)
 def test_a_picture_without_pixels_is_told():
     with pytest.raises(ValueError, match=r"shape \(0, 4, 3\); wanted .* a pixel or more"):
         restore(*made(), np.zeros((0, 4, 3), np.uint8))
+
+
+@pytest.mark.parametrize("convert", [lambda x: 255 * x, lambda x: 2 * x - 1], ids=["0..255", "-1..1"])
+def test_floats_on_another_range_are_refused(convert):
+    """They would be clipped to a white picture, or lose all that is dark, without a word."""
+    net, variables = made()
+    picture = np.random.default_rng(0).uniform(0, 1, (16, 16, 3)).astype(np.float32)
+    with pytest.raises(ValueError, match=r"restore \(cat\.png\) got values from .* wanted floats in \[0, 1\]"):
+        restore(net, variables, convert(picture), name="cat.png")
+    assert restore(net, variables, picture + np.float32(0.2)).shape == (16, 16, 3)   # noise and overshoot are taken

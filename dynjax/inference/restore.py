@@ -8,6 +8,7 @@ from dynjax.devices import check_platform
 from dynjax.files.messages import one_line
 from dynjax.image.native import native
 from dynjax.image.resize import resize_bicubic
+from dynjax.image.value_range import check_unit_range
 from dynjax.inference.bound import bind
 from dynjax.inference.channels import colour_channels, for_network, from_network, hides_an_image, spread_colours
 from dynjax.inference.overlap import TiledRun
@@ -104,6 +105,7 @@ def _values(picture, called):
         raise ValueError(f"restore got {count:,} of {values.size:,} values that are not finite (NaN, infinity, or "
                          f"beyond float32) in {called} itself; wanted floats in [0, 1]: replace them first, as "
                          "numpy.nan_to_num does.")
+    check_unit_range(f"restore ({called})", values[None], raw=True)
     return values, None
 
 
