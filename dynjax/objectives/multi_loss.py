@@ -1,5 +1,6 @@
 """The parametric multi-loss: objectives weighted by the same alpha that tunes the kernels."""
 import dataclasses
+import inspect
 import numbers
 from collections.abc import Mapping
 
@@ -169,7 +170,7 @@ def _scaled_term(where, key, value, axis_name):
                          "options.")
     options = dict(value) if isinstance(value, Mapping) else {"scale": value}
     scale = float(options.pop("scale", 1.0))
-    fields = [field.name for field in dataclasses.fields(TERMS.get(key))]
+    fields = list(inspect.signature(TERMS.get(key)).parameters)
     if "axis_name" in fields:
         options.setdefault("axis_name", axis_name)
     for name, option in options.items():
