@@ -12,13 +12,14 @@ held out; give --config.data.source=celeba:FOLDER --config.evaluation.source=cel
 For pictures of 256 pixels add to paper: --config.task.size=256 --config.task.hole=128 --config.network.levels=8
 --config.control.after="('down4', 'down8', 'join5')" --config.data.patch_size=256 and pictures of that size.
 """
-from ml_collections import ConfigDict
+
+from configs.common import experiment
 
 
 def get_config(preset="default"):
     """The experiment as data; --config.KEY=VALUE overrides any entry."""
-    config = ConfigDict(dict(
-        name="completion_dynamic", preset=preset, seed=0,
+    config = experiment(
+        "completion_dynamic", preset,
         task=dict(name="completion", size=64, hole=32, rim=4),
         network=dict(name="UNet", features=16, levels=6, dropout=0.0),
         # Before the fifth down-sampling (its skip carries what is moved), at the bottleneck, before the fourth
@@ -38,17 +39,14 @@ def get_config(preset="default"):
         objectives=dict(l1=dict(weight=1.0, terms=dict(l1=2.0))),   # of pictures in [-1, 1], as pix2pix takes it
         critic=dict(name="", features=32, layers=3, learning_rate=2e-4),
         batch_statistics="batch",
-        data=dict(source="drawn-faces", split="train", patch_size=64, crops_per_image=1, flips=False, scales=(1.0,),
-                  permute_channels=False, cache="auto", threads=2, position="centre", crop=0, size=64),
+        data=dict(source="drawn-faces", patch_size=64, flips=False, scales=(1.0,),
+                  permute_channels=False, position="centre", crop=0, size=64),
         # Points of alpha over `range`; the best one for each picture is chosen by these metrics.
         evaluation=dict(source="drawn-faces", split="test[:100]", crop=0, size=64, alphas=11, range=(0.0, 1.0),
                         choose=("lpips_alex", "lpips_vgg")),
-        batch_size=16, steps=0, average_decay=0.0, bfloat16=False,
-        optimizer=dict(name="adam", learning_rate=2e-4, beta1=0.5, beta2=0.999, schedule="constant", warmup=0,
-                       halve_at=(), clip=0.0, accumulate=1),
-        checkpoint_every=500, preview_every=500, log_every=10,
-        init_from="",
-    ))
+        batch_size=16, steps=0,
+        optimizer=dict(learning_rate=2e-4, beta1=0.5, beta2=0.999, schedule="constant"),
+        checkpoint_every=500, preview_every=500)
     if preset == "paper":
         config.update(dict(
             task=dict(size=128, hole=64), network=dict(features=64, levels=7, dropout=0.5),

@@ -7,32 +7,29 @@ Table 1 of Maggioni et al. 2023. Presets: default (minutes on two CPU cores, pho
 same budget for an ordinary network at one alpha, fidelity unless --config.alpha.sampler says otherwise, such as
 "[[0.5, 0.5]]"), paper (DIV2K, 64 channels, 16 blocks), smoke (seconds). Measured tables and hardware: docs/results.md.
 """
-from ml_collections import ConfigDict, config_dict
+
+from configs.common import experiment, tunable
 
 
 def get_config(preset="default"):
     """The experiment as data; --config.KEY=VALUE overrides any entry."""
-    config = ConfigDict(dict(
-        name="denoise_tunable", preset=preset, seed=0,
+    config = experiment(
+        "denoise_tunable", preset,
         # `preserve`: the noisy aim follows alpha ("scaled") or keeps all of `delta` ("fixed").
         task=dict(name="denoise", sigma_255=(5.0, 30.0), levels_255=(5.0, 10.0, 15.0, 20.0, 25.0), preserve="scaled",
                   delta=0.9, clip=False, noise_seed=0),
         network=dict(name="EDSR", features=32, blocks=8, scale=1),
-        control=dict(name="Tunable", kernels=config_dict.placeholder(int), phi="affine", hidden=(), frozen=()),
+        control=tunable(),
         # One alpha for every group of images of a batch; stretched, so that both ends are often hit.
         alpha=dict(names=("fidelity", "noise"), sampler="simplex", stretch=0.1, group_size=4),
         objectives=dict(fidelity=dict(weight=1.0, terms=dict(l1=1.0)),
                         noise=dict(weight=1.0, terms=dict(l1=dict(scale=1.0, target="preserved")))),
-        critic=dict(name="", learning_rate=1e-4),
-        data=dict(source="samples", split="train", patch_size=64, crops_per_image=1, flips=True,
-                  scales=(1.0, 0.7, 0.5), permute_channels=True, cache="auto", threads=2),
+        data=dict(source="samples", patch_size=64, permute_channels=True),
         evaluation=dict(source="samples", split="test", alphas=5),
-        batch_size=8, steps=2_000, average_decay=0.99, bfloat16=False,
-        optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
-                       halve_at=(), clip=1.0, accumulate=1),
-        checkpoint_every=500, preview_every=500, log_every=10,
-        init_from="", kernel_init="replicate",
-    ))
+        batch_size=8, steps=2_000, average_decay=0.99,
+        optimizer=dict(learning_rate=1e-3, clip=1.0),
+        checkpoint_every=500, preview_every=500,
+        kernel_init="replicate")
     if preset == "fixed":
         config.control.name, config.alpha.sampler = "", "[[1.0, 0.0]]"
     elif preset == "paper":

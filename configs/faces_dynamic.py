@@ -9,13 +9,15 @@ faces), paper (CelebA by --config.data.source=celeba:FOLDER, the published width
 happiness (grey faces of an .npz file, by --config.data.source=faces:FILE.npz, neutral to happy, reduced width), smoke
 (seconds). How statistics are handled, and what was measured, is in docs/results-faces.md.
 """
-from ml_collections import ConfigDict, config_dict
+from ml_collections import config_dict
+
+from configs.common import experiment
 
 
 def get_config(preset="default"):
     """The experiment as data; --config.KEY=VALUE overrides any entry."""
-    config = ConfigDict(dict(
-        name="faces_dynamic", preset=preset, seed=0,
+    config = experiment(
+        "faces_dynamic", preset,
         task=dict(name="faces", latent=100),
         network=dict(name="DCGANGenerator", features=32, size=64, latent=100),
         control=dict(name="DynamicNet", before=(), after=("layer2",),
@@ -37,18 +39,15 @@ def get_config(preset="default"):
         # critic wins before there is a face.
         critic=dict(name="DCGANDiscriminator", features=16, size=64, learning_rate=3e-4),
         data=dict(source="drawn-faces", split="train[:3000]", attribute="", sign=1, crop=config_dict.placeholder(int),
-                  size=64, patch_size=64, crops_per_image=1, flips=False, scales=(1.0,), permute_channels=False,
-                  cache="auto", threads=1, position="centre", shorter_side=config_dict.placeholder(int)),
+                  size=64, patch_size=64, flips=False, scales=(1.0,),
+                  threads=1, position="centre", shorter_side=config_dict.placeholder(int)),
         # `inputs` fixed noises over `alphas` points of `range`; `outside` extends it on both sides. Where nothing else
         # can measure the attribute, a `judge`, "linear", is fitted to the pictures of the two phases.
         evaluation=dict(source="drawn-faces", split="test", crop=config_dict.placeholder(int), size=64, alphas=11,
                         range=(0.0, 1.0), outside=0.0, inputs=128, judge=""),
-        batch_size=32, steps=0, average_decay=0.0, bfloat16=False,
-        optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.5, beta2=0.999, schedule="constant", warmup=0,
-                       halve_at=(), clip=0.0, accumulate=1),
-        checkpoint_every=400, preview_every=400, log_every=20,
-        init_from="",
-    ))
+        batch_size=32, steps=0,
+        optimizer=dict(learning_rate=1e-3, beta1=0.5, beta2=0.999, schedule="constant"),
+        checkpoint_every=400, preview_every=400, log_every=20)
     if preset == "paper":
         # 20 epochs of those without blond hair (of CelebA's training part 138,500), and of those with it (24,300).
         config.update(dict(

@@ -7,31 +7,30 @@ Presets: default (minutes on two CPU cores, photographs of scikit-image), plain 
 compare with), adversarial (half an hour on two cores: VGG16 features and a critic, on a folder of photographs), paper
 (DIV2K, 64 channels, 16 blocks, VGG and critic), smoke (seconds). Measured tables and hardware: docs/results.md.
 """
-from ml_collections import ConfigDict, config_dict
+from ml_collections import ConfigDict
+
+from configs.common import experiment, tunable
 
 
 def get_config(preset="default"):
     """The experiment as data; --config.KEY=VALUE overrides any entry."""
-    config = ConfigDict(dict(
-        name="sr_tunable", preset=preset, seed=0,
+    config = experiment(
+        "sr_tunable", preset,
         task=dict(name="super_resolution", scale=4),
         network=dict(name="EDSR", features=32, blocks=12, scale=4, upsampler="direct"),
-        control=dict(name="Tunable", kernels=config_dict.placeholder(int), phi="affine", hidden=(), frozen=()),
+        control=tunable(),
         # One alpha for every group of images of a batch; stretched, so that both ends are often hit.
         alpha=dict(names=("fidelity", "perceptual"), sampler="simplex", stretch=0.35, group_size=2),
         objectives=dict(
             fidelity=dict(weight=1.0, terms=dict(l1=1.0)),
             perceptual=dict(weight=1.5, terms=dict(l1=0.5, lpips=dict(scale=0.03, net="alex")))),
         critic=dict(name="", learning_rate=1e-4, features=64, stages=5),
-        data=dict(source="samples", split="train", patch_size=96, crops_per_image=1, flips=True,
-                  scales=(1.0, 0.7, 0.5, 0.35), permute_channels=True, cache="auto", threads=2),
+        data=dict(source="samples", patch_size=96, scales=(1.0, 0.7, 0.5, 0.35), permute_channels=True),
         evaluation=dict(source="samples", split="test", alphas=5),
-        batch_size=8, steps=3_000, average_decay=0.0, bfloat16=False,
-        optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
-                       halve_at=(), clip=1.0, accumulate=1),
-        checkpoint_every=500, preview_every=500, log_every=10,
-        init_from="", kernel_init="replicate",
-    ))
+        batch_size=8, steps=3_000,
+        optimizer=dict(learning_rate=1e-3, clip=1.0),
+        checkpoint_every=500, preview_every=500,
+        kernel_init="replicate")
     if preset == "paper":
         config.update(dict(
             network=dict(features=64, blocks=16, upsampler="stepwise"), steps=500_000, batch_size=16,

@@ -12,6 +12,8 @@ content alone, where the method fails: figure 8), fixed (one ordinary network, t
 """
 from ml_collections import ConfigDict, config_dict
 
+from configs.common import experiment
+
 CONTENT = dict(perceptual=dict(scale=1.0, net="vgg16", layers=("relu2_2",), distance="l2"))
 # The paper's fourth, relu4_3, has 8 x 8 places in a crop of 64 pixels, says little there and costs a third of the step.
 GRAM = ("relu1_2", "relu2_2", "relu3_3")
@@ -19,8 +21,8 @@ GRAM = ("relu1_2", "relu2_2", "relu3_3")
 
 def get_config(preset="default"):
     """The experiment as data; --config.KEY=VALUE overrides any entry."""
-    config = ConfigDict(dict(
-        name="style_level_dynamic", preset=preset, seed=0,
+    config = experiment(
+        "style_level_dynamic", preset,
         task=dict(name="style"),
         network=dict(name="JohnsonNet", widths=(16, 32, 64, 32, 16), blocks=5),
         control=dict(name="DynamicNet", before=("res3", "deconv1", "deconv3"), after=(),
@@ -35,20 +37,14 @@ def get_config(preset="default"):
         objectives=dict(
             content=dict(weight=1.0, terms=CONTENT),
             style=dict(weight=1e5, terms=dict(gram=dict(scale=1.0, picture="drawn:mosaic", size=256, layers=GRAM)))),
-        critic=dict(name="", learning_rate=1e-4),
-        data=dict(source="samples", split="train", patch_size=64, crops_per_image=1, flips=True,
-                  scales=(1.0, 0.7, 0.5), permute_channels=False, cache="auto", threads=2,
+        data=dict(source="samples", patch_size=64,
                   position="random", shorter_side=config_dict.placeholder(int)),
         # Drawn along alpha in `range`; `grid` points for every block, `outside` extends the range on both sides.
         # Pictures are reduced to `size` pixels along the shorter side, so that style and picture are of one scale.
         evaluation=dict(source="samples", split="test", size=160, alphas=5, range=(0.0, 1.0), grid=0, outside=0.5,
                         axes=("content", "style"), blend_to_input=False),
-        batch_size=2, steps=0, average_decay=0.0, bfloat16=False,
-        optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
-                       halve_at=(), clip=0.0, accumulate=1),
-        checkpoint_every=200, preview_every=200, log_every=10,
-        init_from="",
-    ))
+        batch_size=2, steps=0,
+                checkpoint_every=200, preview_every=200)
     if preset == "paper":
         config.update(dict(
             network=dict(widths=(32, 64, 128, 64, 32)), optimizer=dict(schedule="constant"),

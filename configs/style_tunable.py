@@ -9,7 +9,9 @@ total variation and colour; alpha lies on the simplex. The paper reads VGG19; it
 are tuned: conditional instance norm, Dumoulin et al. 2017), paper (the published width and patch, on a folder of
 photographs), smoke (seconds).
 """
-from ml_collections import ConfigDict, config_dict
+from ml_collections import ConfigDict
+
+from configs.common import experiment, tunable
 
 STYLES = ("strokes", "mosaic", "waves")
 LAYERS = ("relu3_3",)
@@ -20,24 +22,19 @@ def get_config(preset="default"):
     objective = lambda picture: dict(weight=1.0, terms=dict(
         gram=dict(scale=3e4, picture=f"drawn:{picture}", size=256, layers=LAYERS),
         perceptual=dict(scale=1.0, net="vgg16", layers=LAYERS, distance="l2"), total_variation=1.0, chroma=10.0))
-    config = ConfigDict(dict(
-        name="style_tunable", preset=preset, seed=0,
+    config = experiment(
+        "style_tunable", preset,
         task=dict(name="style"),
         network=dict(name="StyleNet", features=16, scales=2, blocks=(2, 4, 2)),
-        control=dict(name="Tunable", kernels=config_dict.placeholder(int), phi="affine", hidden=(),
-                     frozen=("**/norm*",)),
+        control=tunable(frozen=("**/norm*",)),
         alpha=dict(names=STYLES, sampler="simplex", stretch=0.35, group_size=2),
         objectives={name: objective(name) for name in STYLES},
-        critic=dict(name="", learning_rate=1e-4),
-        data=dict(source="samples", split="train", patch_size=64, crops_per_image=1, flips=True,
-                  scales=(1.0, 0.7, 0.5), permute_channels=False, cache="auto", threads=2),
+        data=dict(source="samples", patch_size=64),
         evaluation=dict(source="samples", split="test", size=160, alphas=3, axes=STYLES[:2]),
-        batch_size=4, steps=900, average_decay=0.0, bfloat16=False,
-        optimizer=dict(name="adam", learning_rate=2e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
-                       halve_at=(), clip=0.0, accumulate=1),
-        checkpoint_every=200, preview_every=200, log_every=10,
-        init_from="", kernel_init="replicate",
-    ))
+        batch_size=4, steps=900,
+        optimizer=dict(learning_rate=2e-3),
+        checkpoint_every=200, preview_every=200,
+        kernel_init="replicate")
     if preset == "paper":
         config.update(dict(
             network=dict(features=64, blocks=(2, 6, 2)), steps=100_000, optimizer=dict(learning_rate=1e-4),

@@ -9,7 +9,7 @@ import pytest
 from dynjax.control import grid
 from dynjax.training import build
 
-CONFIGS = sorted(path.stem for path in (Path(__file__).parent.parent / "configs").glob("*.py"))
+CONFIGS = sorted(path.stem for path in (Path(__file__).parent.parent / "configs").glob("*_*.py"))
 SLOW = {"completion_dynamic", "nafnet_denoise_tunable", "style_level_dynamic", "swinir_denoise_tunable"}   # to compile
 PRESETS = {"sr_tunable": ("default", "plain", "adversarial", "paper"), "style_tunable": ("default", "cin", "paper"),
            "sr_separate": ("default", "dni", "blend"),

@@ -168,4 +168,4 @@ def test_on_eight_devices():
 
 
 def test_every_config_is_among_them():
-    assert {run.split(":")[0] for run in RUNS} == {path.stem for path in CONFIGS.glob("*.py")}
+    assert {run.split(":")[0] for run in RUNS} == {path.stem for path in CONFIGS.glob("*_*.py")}

@@ -9,7 +9,7 @@ from configs import denoise_tunable, style_level_dynamic
 from dynjax.training import build, measure_run, plan, train
 from dynjax.training.entries import ALPHA, ENTRIES, checked
 
-CONFIGS = sorted(path.stem for path in (Path(__file__).parent.parent / "configs").glob("*.py"))
+CONFIGS = sorted(path.stem for path in (Path(__file__).parent.parent / "configs").glob("*_*.py"))
 
 
 def without(config, path):

@@ -6,6 +6,6 @@ from dynjax.objectives.pixel import L1, L2, Charbonnier, Chroma, TotalVariation
 from dynjax.objectives.samplers import build_sampler, fixed, points_of, simplex, stretched, uniform
 from dynjax.objectives.style import Gram, gram
 
-__all__ = ["TERMS", "L1", "L2", "LPIPS", "Adversarial", "Charbonnier", "Chroma", "Gram", "MultiLoss", "Objective", "Perceptual",
-           "TotalVariation", "build_multi_loss", "build_sampler", "fixed", "gram", "points_of", "simplex", "stretched",
-           "uniform"]
+__all__ = ["L1", "L2", "LPIPS", "TERMS", "Adversarial", "Charbonnier", "Chroma", "Gram", "MultiLoss", "Objective",
+           "Perceptual", "TotalVariation", "build_multi_loss", "build_sampler", "fixed", "gram", "points_of", "simplex",
+           "stretched", "uniform"]
