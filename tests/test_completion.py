@@ -162,7 +162,7 @@ def test_alpha_for_some_blocks_only_is_told(model):
     ({"task.size": 6, "task.hole": 2}, "the pictures are too small for a rim of 4"),
     ({"task.size": 48}, "got pictures of 32 x 32 pixels; wanted 48 x 48: set data.patch_size to task.size"),
     ({"task.size": 40, "data.patch_size": 40}, "UNet with levels=5 got images of 40 x 40"),
-    ({"data.patch_size": 64, "task.size": 64, "network.levels": 6, "dynamic.after": ("down4", "down6", "join3")},
+    ({"data.patch_size": 64, "task.size": 64, "network.levels": 6, "control.after": ("down4", "down6", "join3")},
      "31 x 31 pixels; wanted 64 x 64 or more"),
     ({"batch_statistics": "runing"}, "batch_statistics is 'runing'; wanted one of batch, frozen"),
 ])
@@ -207,7 +207,7 @@ def test_the_paper_s_setup_reads_celeba_and_holds_the_first_thousand_out(tmp_pat
 @pytest.mark.parametrize("preset, levels, size, changes", [
     ("default", 6, 64, {}), ("paper", 7, 128, {}), ("smoke", 5, 32, {}),
     ("paper", 8, 256, {"task.size": 256, "task.hole": 128, "network.levels": 8, "data.patch_size": 256,
-                       "dynamic.after": ("down4", "down8", "join5")})])
+                       "control.after": ("down4", "down8", "join5")})])
 def test_the_blocks_are_at_the_published_points(preset, levels, size, changes):
     config = get_config(preset)
     config.update_from_flattened_dict(changes)

@@ -43,6 +43,8 @@ RUNS = {
     "completion_dynamic:smoke": dict(network=dict(features=2, levels=6, dropout=0.5), task=dict(size=64),
                                      data=dict(patch_size=64)),
     "faces_dynamic:smoke": {},
+    "sr_separate:smoke": dict(data=dict(patch_size=16), phases=dict(perceptual=dict(objectives=dict(perceptual=dict(
+        terms=dict(lpips=dict(net="vgg", levels=2))))))),
 }
 
 

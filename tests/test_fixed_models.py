@@ -59,7 +59,7 @@ def test_two_networks_of_one_name_are_told(run, monkeypatch, names, said):
 @pytest.mark.parametrize(("name", "said"), [
     ("a=nowhere.safetensors", "there is no file .*nowhere.safetensors.; wanted PATH or NAME=PATH"),
     ("a=empty", "there is no file .*empty/model.safetensors"), ("a=", "there is no file ''"),
-    ("a=picture.png", "--fixed names .*picture.png', which is no model: .*cannot be read as safetensors"),
+    ("a=picture.png", "--fixed names .*picture.png', which is no model: .*content is of no kind that is known"),
     ("a=tunable.safetensors", "holds a Tunable; wanted an ordinary network")])
 def test_what_is_no_ordinary_network_is_told(run, monkeypatch, name, said):
     monkeypatch.chdir(run)

@@ -59,7 +59,8 @@ def fixed_model(text):
         raise ValueError(f"{path} holds a {type(net).__name__}; wanted an ordinary network to compare with, such as "
                          "the preset fixed makes, or a baked one.")
     name = name or (path.parent.name if path.stem == "model" else path.stem)
-    return FixedModel(name, net, variables, *_trained_at(models.load_card(path)))
+    card = models.load_card(path) if models.is_model_file(path) else {}   # official weights have none
+    return FixedModel(name, net, variables, *_trained_at(card))
 
 
 def _trained_at(card):
