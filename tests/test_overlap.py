@@ -101,9 +101,9 @@ def random_weights(net, spread):
 @pytest.mark.parametrize(("net", "spread"), [
     (EDSR(features=4, blocks=10, scale=2), 0.1),
     (RRDBNet(features=4, blocks=2, growth=2, scale=2), 0.2),
-    (SwinIR(features=4, depths=(4,), heads=(1,), window=4), 0.2),
-    (NAFNet(features=2, encoder_blocks=(1, 1), middle_blocks=1, decoder_blocks=(1, 1), pool="local",
-            train_size=(16, 16)), 0.2)])
+    pytest.param(SwinIR(features=4, depths=(4,), heads=(1,), window=4), 0.2, marks=pytest.mark.slow),
+    pytest.param(NAFNet(features=2, encoder_blocks=(1, 1), middle_blocks=1, decoder_blocks=(1, 1), pool="local",
+                        train_size=(16, 16)), 0.2, marks=pytest.mark.slow)])
 def test_networks_of_random_weights_on_every_kind_of_picture(used, net, spread):
     variables = random_weights(net, spread)
     for picture in (natural(101, 90), RNG.random((101, 90, 3)).astype(np.float32)):

@@ -124,7 +124,8 @@ def test_a_stopped_run_goes_on_bit_for_bit(config, finished, tmp_path, monkeypat
     assert steps == sorted(set(steps)) and steps[-1] == 4
 
 
-@pytest.mark.parametrize("name", ["run [x4]", "a*b/c?d", "back\\slash", "~nobody-has-this-name/new\nline"])
+@pytest.mark.parametrize("name", ["run [x4]", *(pytest.param(name, marks=pytest.mark.slow) for name in (
+    "a*b/c?d", "back\\slash", "~nobody-has-this-name/new\nline"))])
 def test_a_folder_of_any_name_is_gone_on_with_and_measured(config, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     assert train(config, name) == 0
