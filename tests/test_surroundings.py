@@ -35,7 +35,8 @@ def shell(line, folder, config, **environment):
     return subprocess.run(["bash", "-c", line], cwd=folder, env=given, capture_output=True, timeout=900)
 
 
-@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", *(pytest.param(each, marks=pytest.mark.slow) for each in (">&-", "2>&-"))])
+@pytest.mark.parametrize("closed", [
+    "<&- >&- 2>&-", *(pytest.param(each, marks=pytest.mark.slow) for each in (">&-", "2>&-"))])
 def test_closed_streams_end_no_run_and_get_no_file(tmp_path, config, closed):
     ended = shell(f'exec "$PYTHON" "$TRAIN" --config "$CONFIG" --workdir=run {closed}', tmp_path, config)
     assert ended.returncode == 0, (ended.stdout, ended.stderr)
