@@ -22,7 +22,7 @@ METRICS = flags.DEFINE_list("metrics", [], "What to measure, such as psnr_rgb,ss
 
 
 def main():
-    from dynjax.training import measure_run
+    from dynjax.evaluation import measure_run
 
     measure_run(CONFIG.value, workdir=WORKDIR.value, model=MODEL.value, data=DATA.value, alphas=ALPHAS.value,
                 out=OUT.value, niqe=NIQE.value, objectives=OBJECTIVES.value,

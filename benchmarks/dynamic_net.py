@@ -16,7 +16,8 @@ import dynjax
 from benchmarks.timing import in_turns, table
 from configs.style_level_dynamic import get_config
 from dynjax import command_line
-from dynjax.training import build, initial_state, make_step, replicate, shard
+from dynjax.experiment import build
+from dynjax.training import initial_state, make_step, replicate, shard
 
 SIZE = flags.DEFINE_integer("size", 256, "Side of the picture, pixels.")
 WIDTHS = flags.DEFINE_list("widths", ["32", "64", "128", "64", "32"], "Widths of the style network.")

@@ -24,7 +24,8 @@ from benchmarks.timing import table
 from configs import denoise_tunable, sr_tunable
 from dynjax import command_line
 from dynjax.data import training_batches
-from dynjax.training import build, initial_state, make_step, replicate, shard
+from dynjax.experiment import build
+from dynjax.training import initial_state, make_step, replicate, shard
 
 STEPS = flags.DEFINE_integer("steps", 40, "Steps of each run.")
 ROUNDS = flags.DEFINE_integer("rounds", 5, "Blocks of steps with fresh batches and with one batch, in turns.")

@@ -6,6 +6,7 @@ from dynjax import (
     control,
     data,
     evaluation,
+    experiment,
     files,
     image,
     inference,
@@ -25,6 +26,6 @@ from dynjax.networks.conv_transpose import ConvTranspose
 __version__ = "0.1.0"
 
 __all__ = ["ConvTranspose", "DualTuningBlock", "DynamicNet", "Tunable", "TunableConv", "TunableConvTranspose",
-           "TunableDense", "TuningBlock", "aggregate", "control", "data", "evaluation", "files", "grid", "image",
-           "inference", "load", "metrics", "models", "networks", "objectives", "pretrained", "save", "shipped",
-           "stack", "tasks", "training", "tune"]
+           "TunableDense", "TuningBlock", "aggregate", "control", "data", "evaluation", "experiment", "files", "grid",
+           "image", "inference", "load", "metrics", "models", "networks", "objectives", "pretrained", "save",
+           "shipped", "stack", "tasks", "training", "tune"]

@@ -13,12 +13,13 @@ from ml_collections import ConfigDict
 
 import dynjax
 from dynjax.control import DynamicNet
-from dynjax.evaluation import Attributes, attribute_figures, measure_attributes, report_attributes
+from dynjax.evaluation import Attributes, attribute_figures, measure_attributes, measure_run, report_attributes
+from dynjax.evaluation import run as measure
 from dynjax.evaluation.attribute_report import attribute_table
 from dynjax.evaluation.devices import over_devices
+from dynjax.experiment import Experiment
 from dynjax.files import read_picture
 from dynjax.tasks import Faces, Style
-from dynjax.training import Experiment, measure, measure_run
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.normal(size=(7, 4)).astype(np.float32)

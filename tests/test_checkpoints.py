@@ -11,7 +11,7 @@ import optax
 import pytest
 
 from dynjax.training.checkpoints import Checkpoints
-from dynjax.training.phase import TrainState
+from dynjax.training.state import TrainState
 
 
 def state_at(step):

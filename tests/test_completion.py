@@ -10,9 +10,10 @@ from PIL import Image
 import dynjax
 from configs.completion_dynamic import get_config
 from dynjax.data import evaluation_images, training_batches
-from dynjax.evaluation import measure
+from dynjax.evaluation import measure, measure_run
+from dynjax.experiment import build
 from dynjax.networks import tuning_points
-from dynjax.training import build, measure_run, train
+from dynjax.training import train
 
 HOLE = np.zeros((32, 32), bool)
 HOLE[8:24, 8:24] = True

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dynjax.control import grid
-from dynjax.training import build
+from dynjax.experiment import build
 
 CONFIGS = sorted(path.stem for path in (Path(__file__).parent.parent / "configs").glob("*_*.py"))
 SLOW = {"completion_dynamic", "nafnet_denoise_tunable", "style_level_dynamic", "swinir_denoise_tunable"}   # to compile

@@ -11,8 +11,8 @@ import numpy as np
 import optax
 import pytest
 
+from dynjax.experiment.build import build
 from dynjax.training import initial_state, make_step, replicate, shard, unreplicate
-from dynjax.training.build import build
 
 DEVICES, IMAGES, STEPS, RATE = 8, 8, 10, 2e-3
 CONFIGS = Path(__file__).parent.parent / "configs"

@@ -8,8 +8,9 @@ import pytest
 import dynjax
 from configs.style_level_dynamic import get_config
 from dynjax.control import DualTuningBlock, DynamicNet, TuningBlock
+from dynjax.experiment import build
 from dynjax.models import pretrained
-from dynjax.training import build, initial_state, make_step, replicate, shard, unreplicate
+from dynjax.training import initial_state, make_step, replicate, shard, unreplicate
 
 KEY = jax.random.key(0)
 BLOCK = DualTuningBlock(layers=2)

@@ -6,8 +6,10 @@ import pytest
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from configs import denoise_tunable, style_level_dynamic
-from dynjax.training import build, measure_run, plan, train
-from dynjax.training.entries import ALPHA, ENTRIES, checked
+from dynjax.evaluation import measure_run
+from dynjax.experiment import build
+from dynjax.experiment.entries import ALPHA, ENTRIES, checked
+from dynjax.training import plan, train
 
 CONFIGS = sorted(path.stem for path in (Path(__file__).parent.parent / "configs").glob("*_*.py"))
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 import dynjax
 from configs.faces_dynamic import get_config
-from dynjax.training import loop, measure_run, train
+from dynjax.evaluation import measure_run
+from dynjax.training import loop, train
 
 Z = np.asarray(jax.random.normal(jax.random.key(9), (3, 100)))
 

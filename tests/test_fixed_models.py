@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import dynjax
-from dynjax.training.fixed_models import fixed_model, fixed_models
+from dynjax.evaluation.fixed_models import fixed_model, fixed_models
 
 
 @pytest.fixture

@@ -13,9 +13,11 @@ from scipy.io import savemat
 import dynjax
 from dynjax.data import evaluation_images, open_source, training_batches
 from dynjax.data.pair_source import open_sidd
+from dynjax.evaluation import measure_run
+from dynjax.experiment import build
 from dynjax.networks import DnCNN
 from dynjax.tasks import DenoisePairs
-from dynjax.training import build, measure_run, train
+from dynjax.training import train
 
 RNG = np.random.default_rng(0)
 

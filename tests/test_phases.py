@@ -12,11 +12,12 @@ from PIL import Image
 
 import dynjax
 from configs.style_level_dynamic import get_config
+from dynjax.experiment import Phase, build
+from dynjax.experiment.adapters import BaseAlone
+from dynjax.experiment.phase import join, part
 from dynjax.objectives import build_multi_loss
 from dynjax.tasks import Style
-from dynjax.training import Phase, build, initial_state, make_step, replicate, shard, train, unreplicate
-from dynjax.training.adapters import BaseAlone
-from dynjax.training.phase import join, part
+from dynjax.training import initial_state, make_step, replicate, shard, train, unreplicate
 
 
 class Stranger(nn.Module):

@@ -12,9 +12,10 @@ import optax
 import pytest
 
 from dynjax.control import Tunable
+from dynjax.experiment import Phase
 from dynjax.objectives import build_multi_loss, build_sampler
 from dynjax.tasks import Task
-from dynjax.training import Phase, initial_state, make_step, replicate, shard, unreplicate
+from dynjax.training import initial_state, make_step, replicate, shard, unreplicate
 from dynjax.training.step import group_size
 
 

@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 
 from dynjax.control import DynamicNet, TuningBlock
+from dynjax.experiment import Phase
 from dynjax.models import pretrained
 from dynjax.networks import JohnsonNet
 from dynjax.networks.vgg import VGG16
 from dynjax.objectives import Gram, build_multi_loss, gram
 from dynjax.tasks import Style
-from dynjax.training import Phase, initial_state, make_step, replicate, shard, unreplicate
+from dynjax.training import initial_state, make_step, replicate, shard, unreplicate
 
 CONTENT = {"perceptual": {"layers": ("relu2_2",), "distance": "l2"}}
 

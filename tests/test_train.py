@@ -18,10 +18,12 @@ from programs import ROOT, ends
 
 import dynjax
 from configs.sr_tunable import get_config
-from dynjax.training import build, measure_run, train
+from dynjax.evaluation import measure_run
+from dynjax.experiment import build
+from dynjax.experiment.experiment import default_workdir
+from dynjax.training import train
 from dynjax.training import workdir as workdirs
 from dynjax.training.logs import Log
-from dynjax.training.workdir import default_workdir
 
 
 @pytest.fixture(scope="module")

@@ -23,13 +23,15 @@ from dynjax.evaluation.points import alpha_points
 from dynjax.evaluation.product import Product, product_grid
 from dynjax.evaluation.report import evaluate
 from dynjax.evaluation.rows import picture_rows
+from dynjax.evaluation.run import measure_run
 from dynjax.evaluation.sheet import alpha_row, alpha_rows, contact_sheet
 from dynjax.evaluation.tables import conventions, format_table, mean_rows, write_csv
 
 __all__ = ["Attributes", "Choice", "Curves", "Kernels", "Measurement", "ObjectiveSpace", "Picture", "Plane", "Points",
            "Product", "alpha_points", "alpha_row", "alpha_rows", "attribute_figures", "choose_alpha", "contact_sheet",
            "conventions", "convex_area", "distance_to_curve", "evaluate", "figures", "format_table", "hypervolume",
-           "mean_rows", "measure", "measure_appearance", "measure_attributes", "measure_objectives", "metric_curves",
+           "mean_rows", "measure", "measure_appearance", "measure_attributes", "measure_objectives", "measure_run",
+           "metric_curves",
            "monotonicity", "nearest_alpha", "objective_plane", "picture_rows", "plot_objectives", "plot_tradeoff",
            "product_grid", "report_appearance", "report_attributes", "report_choice", "report_kernels",
            "report_objectives", "sign_changes", "tuned_kernels", "write_csv"]

@@ -11,9 +11,10 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from dynjax.devices import check_platform
+from dynjax.experiment.phase import AXIS
 from dynjax.files.messages import first_line
 from dynjax.training import meeting, watch, workdir
-from dynjax.training.step import AXIS, unreplicate
+from dynjax.training.step import unreplicate
 
 # What may differ between the machines of a run: where each has its files, how it reads them, what only the first uses.
 LOCAL = ("data.source", "data.cache", "data.threads", "init_from", "evaluation")

@@ -11,15 +11,16 @@ from dynjax.control import grid
 from dynjax.data import evaluation_images, training_batches
 from dynjax.data.views import centre_crop
 from dynjax.devices import check_platform
+from dynjax.experiment import build, default_workdir
+from dynjax.experiment.initial_variables import initial_variables, zero_variables
 from dynjax.files.messages import first_line
 from dynjax.files.output import say
+from dynjax.files.paths import given_path
 from dynjax.training import hosts
 from dynjax.training import workdir as workdirs
-from dynjax.training.build import build
 from dynjax.training.checkpoints import Checkpoints
 from dynjax.training.logs import Log, NoLog, Pace, progress_bar
-from dynjax.training.phase import initial_state
-from dynjax.training.start import initial_variables, zero_variables
+from dynjax.training.state import initial_state
 from dynjax.training.step import check_shares, make_step, replicate, shard, unreplicate
 from dynjax.training.stop import StopSignal
 
@@ -38,7 +39,7 @@ def train(config, workdir=None):
     """
     experiment = build(config)
     config = experiment.config
-    workdir = workdirs.given_path(workdir or workdirs.default_workdir(config))
+    workdir = given_path(workdir or default_workdir(config))
     check_platform()
     sources = [experiment.training_source(index) for index in range(len(experiment.phases))]
     for settings in experiment.settings:

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.devices import check_platform
-from dynjax.training.build import build
-from dynjax.training.phase import initial_state
+from dynjax.experiment.build import build
+from dynjax.training.state import initial_state
 from dynjax.training.step import make_step, shard
 
 

@@ -5,10 +5,8 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from dynjax.experiment.phase import AXIS, join, keep_trained
 from dynjax.training.dropout import dropout_by_image, dropout_rngs
-from dynjax.training.phase import join, keep_trained
-
-AXIS = "devices"
 
 
 def make_step(phase, *, devices=None):

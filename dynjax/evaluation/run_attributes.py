@@ -2,10 +2,10 @@
 import jax
 import numpy as np
 
-from dynjax import evaluation
 from dynjax.data import fit_linear_judge
+from dynjax.evaluation.attribute_report import report_attributes
+from dynjax.evaluation.run_objectives import points_of_curve
 from dynjax.files.output import say
-from dynjax.training.measure_objectives import points_of_curve
 
 INPUTS = 128
 
@@ -36,7 +36,7 @@ def measure_attributes_of(experiment, net, variables, *, alphas, out, source=Non
     measures = {} if settings.get("crop") else dict(experiment.task.measures(source or settings.source))
     if settings.get("judge"):
         measures |= _judge(experiment)
-    evaluation.report_attributes(net, variables, fixed_inputs(experiment, count, jax.random.key(seed)), points,
+    report_attributes(net, variables, fixed_inputs(experiment, count, jax.random.key(seed)), points,
                                  answer=experiment.task.answer, measures=measures, out=out, labels=labels,
                                  trained=trained)
 

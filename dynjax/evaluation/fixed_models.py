@@ -7,8 +7,8 @@ import numpy as np
 
 from dynjax import models
 from dynjax.control import Control
+from dynjax.files.paths import given_path
 from dynjax.objectives import points_of
-from dynjax.training.workdir import given_path
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,17 +3,21 @@ import os
 import re
 import time
 
-from dynjax import evaluation, models
+from dynjax import models
 from dynjax.control import Control
 from dynjax.data import evaluation_images
 from dynjax.devices import check_platform
+from dynjax.evaluation.appearance import report_appearance
 from dynjax.evaluation.columns import METHOD
+from dynjax.evaluation.fixed_models import fixed_models
+from dynjax.evaluation.kernels import report_kernels
+from dynjax.evaluation.report import evaluate
+from dynjax.evaluation.run_attributes import measure_attributes_of
+from dynjax.evaluation.run_objectives import measure_objectives_of, points_of_curve
+from dynjax.experiment.build import build
+from dynjax.experiment.experiment import default_workdir
 from dynjax.files.output import say
-from dynjax.training.build import build
-from dynjax.training.fixed_models import fixed_models
-from dynjax.training.measure_attributes import measure_attributes_of
-from dynjax.training.measure_objectives import measure_objectives_of, points_of_curve
-from dynjax.training.workdir import check_results_folder, default_workdir, given_path
+from dynjax.files.paths import check_results_folder, given_path
 
 # What may be said beside each kind of evaluation.
 FLAGS = {"kernels": (), "appearance": ("data",), "attributes": ("data",), "objectives": ("data", "grid", "fixed"),
@@ -66,13 +70,13 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
                          "over several. Evaluate each on its own, with --out.")
     first = next(iter(sets.values()))
     if kind == "kernels":
-        evaluation.report_kernels(net, variables, experiment.points(count), out)
+        report_kernels(net, variables, experiment.points(count), out)
     elif kind == "attributes":
         measure_attributes_of(experiment, net, variables, alphas=count, out=out, source=first)
     elif kind == "appearance":
         points, _, _ = points_of_curve(experiment, count)
         images = evaluation_images(experiment.evaluation_source(first))
-        evaluation.report_appearance(net, variables, experiment.task, images, points[:, 0], out=out)
+        report_appearance(net, variables, experiment.task, images, points[:, 0], out=out)
     elif kind == "objectives":
         source = experiment.evaluation_source(first)
         measure_objectives_of(experiment, net, variables, source, alphas=count, out=out, grid=grid, fixed=fixed)
@@ -81,8 +85,8 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
         others = {each.name: (each.net, each.variables, each.alpha)
                   for each in fixed_models(fixed, alpha=getattr(net, "alpha", ()), taken=(METHOD,))}
         choose = [metric for metric in config.evaluation.get("choose", ()) if not metrics or metric in metrics]
-        evaluation.evaluate(net, variables, experiment.task, images, alphas=experiment.points(count), out=out,
-                            fixed=others, metrics=metrics or None, niqe_statistics=niqe, choose=tuple(choose))
+        evaluate(net, variables, experiment.task, images, alphas=experiment.points(count), out=out,
+                 fixed=others, metrics=metrics or None, niqe_statistics=niqe, choose=tuple(choose))
     written = [path.name for path in out.iterdir() if path.stat().st_mtime_ns >= begun]
     say(f"Written to {out}: {', '.join(sorted(written))}.")
 

@@ -9,14 +9,13 @@ import optax
 
 from dynjax import models
 from dynjax.control import CONTROLS, Control, base_network
+from dynjax.experiment.adapters import BaseAlone, WithoutAlpha
+from dynjax.experiment.entries import checked
+from dynjax.experiment.experiment import Experiment
+from dynjax.experiment.phase import AXIS, Phase
 from dynjax.files.messages import first_line
 from dynjax.objectives import build_multi_loss, build_sampler, points_of
 from dynjax.tasks import TASKS
-from dynjax.training.adapters import BaseAlone, WithoutAlpha
-from dynjax.training.entries import checked
-from dynjax.training.experiment import Experiment
-from dynjax.training.phase import Phase
-from dynjax.training.step import AXIS
 
 # What config.phases.NAME may say; all else is of the whole run.
 OF_A_PHASE = ("trains", "alpha", "steps", "batch_size", "batch_statistics", "average_decay", "task",

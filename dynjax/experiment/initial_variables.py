@@ -7,7 +7,7 @@ import numpy as np
 
 from dynjax import models
 from dynjax.control import Control, base_network
-from dynjax.training.workdir import given_path
+from dynjax.files.paths import given_path
 
 
 def zero_variables(experiment):

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dynjax import evaluation
 from dynjax.data import evaluation_images
+from dynjax.evaluation.fixed_models import fixed_models
+from dynjax.evaluation.objective_report import report_objectives
+from dynjax.evaluation.rows import picture_rows
 from dynjax.objectives import build_multi_loss
-from dynjax.training.fixed_models import fixed_models
 
 
 def measure_objectives_of(experiment, net, variables, source, *, alphas, out, grid=None, fixed=()):
@@ -35,11 +36,11 @@ def measure_objectives_of(experiment, net, variables, source, *, alphas, out, gr
     if product and experiment.space.domain == "range":
         product = [np.linspace(*trained, product, dtype=np.float32)] * points.shape[1]
     axes = tuple(settings.get("axes", ())) or None
-    evaluation.report_objectives(
+    report_objectives(
         net, variables, experiment.task, _measurable(experiment), evaluation_images(source), points, out=out,
         plane=axes, fixed=others, blends=blends, product=product,
         trained=trained)
-    evaluation.picture_rows(net, variables, experiment.task, evaluation_images(source), points, labels,
+    picture_rows(net, variables, experiment.task, evaluation_images(source), points, labels,
                             Path(out) / "rows.png")
 
 

@@ -2,6 +2,7 @@
 import dataclasses
 import itertools
 from collections.abc import Mapping
+from pathlib import Path
 
 import flax.linen as nn
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 
 from dynjax.control import Control
 from dynjax.data import open_source
-from dynjax.training.phase import Phase
+from dynjax.experiment.phase import Phase
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,3 +112,9 @@ def _pictures(settings):
     """Arguments of open_source from the part of a config that names pictures."""
     given = {key: settings.get(key) for key in ("split", "attribute", "sign", "crop", "size")}
     return {"spec": settings.source, **{key: value for key, value in given.items() if value}}
+
+
+def default_workdir(config):
+    """runs/NAME for the default preset, runs/NAME-PRESET for others."""
+    preset = config.get("preset", "default")
+    return Path("runs") / (config.name if preset == "default" else f"{config.name}-{preset}")
