@@ -16,9 +16,9 @@ class DNI(SeparateNetworks):
     """Networks that were trained one by one, mixed in their weights: `apply(variables, x, alpha, *args, **kwargs)`.
 
     theta = sum_w alpha_w theta_w over all arrays of all collections, running statistics included (Wang et al. 2019,
-    eq. 1); integers are those of the network of the largest weight, and a running variance that extrapolation makes negative becomes 1e-8. At
-    a corner of alpha it is that network, bit for bit. It works for networks of one ancestry, one fine-tuned from the
-    other or all from one parent; the mean of two that began apart computes nothing.
+    eq. 1); integers are those of the network of the largest weight, and a running variance that extrapolation makes
+    negative becomes 1e-8. At a corner of alpha it is that network, bit for bit. It works for networks of one ancestry,
+    one fine-tuned from the other or all from one parent; the mean of two that began apart computes nothing.
 
     The tree: {"params": {name: the network's}, other collections: the same}.
 

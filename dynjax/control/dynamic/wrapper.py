@@ -233,7 +233,8 @@ class DynamicNet(_WithBlocks, nn.Module):
         if not ranges:
             raise ValueError("a DynamicNet without blocks has no alpha and so no space; wanted blocks, as "
                              "before={'PATH': TuningBlock()}.")
-        return AlphaSpace(tuple(self._blocks()), "range", min(low for low, _ in ranges), max(high for _, high in ranges))
+        low, high = zip(*ranges, strict=True)
+        return AlphaSpace(tuple(self._blocks()), "range", min(low), max(high))
 
     def __post_init__(self):
         self._freeze_blocks()
