@@ -26,10 +26,10 @@ NETWORKS = {
 }
 
 
-def functions(net, fixed, x):
+def functions(net, frozen, x):
     """{what: function that waits for its own result} of a network, plain and tunable."""
     plain = jax.jit(net.init)(jax.random.key(0), x)
-    tunable = dynjax.Tunable(net, alpha=("a", "b"), fixed=fixed)
+    tunable = dynjax.Tunable(net, alpha=("a", "b"), frozen=frozen)
     stacked, alpha = tunable.from_base(plain), jnp.array([0.3, 0.7])
     step = training_step(net.apply)
     tuned_step = training_step(tunable.apply)
@@ -43,11 +43,11 @@ def functions(net, fixed, x):
 def main(_):
     command_line.keep_memory()
     rows = []
-    for name, (net, fixed) in NETWORKS.items():
+    for name, (net, frozen) in NETWORKS.items():
         if ONLY.value and not name.startswith(tuple(ONLY.value)):
             continue
         x = jax.random.uniform(jax.random.key(1), (BATCH.value, SIZE.value, SIZE.value, 3))
-        median = in_turns(functions(net, fixed, x), ROUNDS.value)
+        median = in_turns(functions(net, frozen, x), ROUNDS.value)
         rows.append([name, *(f"{median[f'{what}, tunable'] / median[f'{what}, plain']:.2f}"
                              for what in ("forward", "training step"))])
     table(["tunable / plain", "forward", "training step"], rows)

@@ -6,7 +6,9 @@ import jax
 import numpy as np
 import pytest
 
+import dynjax
 from dynjax.control import grid
+from dynjax.evaluation import measure_run
 from dynjax.experiment import build
 
 CONFIGS = sorted(path.stem for path in (Path(__file__).parent.parent / "configs").glob("*_*.py"))
@@ -40,3 +42,24 @@ def test_every_preset_can_be_built(name, preset):
     assert experiment.steps > 0 and config.name == name and config.preset == preset
     with pytest.raises(ValueError, match="preset is 'none'"):
         import_module(f"configs.{name}").get_config("none")
+
+
+@pytest.mark.parametrize("name", ["Blend", "DNI"])
+def test_another_control_is_chosen_by_its_name_alone(name):
+    config = import_module("configs.sr_tunable").get_config("smoke")
+    config.control.name = name   # beside kernels, phi, hidden and frozen at their defaults, which say nothing
+    model = build(config).model
+    assert type(model).__name__ == name and model.alpha == ("fidelity", "perceptual")
+    config.control.kernels = 3
+    with pytest.raises(ValueError, match=r"no such option; it takes none\. Leave it out, or empty: --config.control.ker"):
+        build(config)
+
+
+def test_a_model_of_unnamed_networks_is_measured_by_the_config_s_names(tmp_path):
+    config = import_module("configs.sr_separate").get_config("smoke")
+    experiment = build(config)
+    unnamed = experiment.model.clone(alpha=2)
+    base = unnamed.base_network.init(jax.random.key(0), experiment.example_input())
+    dynjax.save(tmp_path / "model.safetensors", unnamed, unnamed.from_base(base))
+    measure_run(config, workdir=tmp_path, out=tmp_path / "out", metrics=["psnr_rgb"], alphas=2)
+    assert "fidelity" in (tmp_path / "out" / "table.md").read_text()

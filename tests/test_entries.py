@@ -90,7 +90,8 @@ def test_another_kind_of_value_in_a_phase_is_told(key, value, said):
 @pytest.mark.parametrize(("config", "said"), [
     (None, "the config is a NoneType; wanted an"), ("configs/sr_tunable.py", "the config is a str"),
     ({}, "no entry 'name'"), (ConfigDict({"tunable": {}}), r"'tunable', as older ones .* control=dict\(name='Tun"),
-    ({"dynamic": {}}, r"'dynamic', as older ones have it; wanted control=dict\(name='DynamicNet'")])
+    ({"dynamic": {}}, r"'dynamic', as older ones have it; wanted control=dict\(name='DynamicNet'"),
+    ({"start": "copies"}, "'start', as older ones have it; wanted kernel_init, 'replicate' for 'copies'")])
 def test_what_is_no_config_is_refused_by_every_function(function, config, said):
     with pytest.raises(ValueError, match=said):
         function(config)

@@ -1,4 +1,5 @@
 """DNI, image blending and CIN against the authors' rules, and the protocol that all controls keep."""
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -172,3 +173,114 @@ def test_a_mixture_of_outputs_is_no_network(x):
         control.bake(variables, [0.5, 0.5])
     with pytest.raises(ValueError, match="without perceptual"):
         control.apply({"params": {"fidelity": variables["params"]["fidelity"]}}, x, [1.0, 0.0])
+
+
+@pytest.mark.parametrize("make", [DNI, Blend])
+def test_the_derivative_by_alpha_is_that_of_the_mixture_at_a_corner_too(make, x):
+    control = make(TINY, alpha=NAMES)
+    variables = control.from_base([TINY.init(jax.random.key(key), x) for key in (0, 1)])
+    energy = jax.jit(lambda alpha: jnp.sum(control.apply(variables, x, alpha)**2))
+    corner, step = jnp.array([1.0, 0.0]), 1e-2
+    difference = [(energy(corner + step * way) - energy(corner - step * way)) / (2 * step) for way in jnp.eye(2)]
+    np.testing.assert_allclose(jax.grad(energy)(corner), difference, rtol=2e-2)
+
+
+def test_integers_are_those_of_the_network_of_the_largest_weight(x):
+    trees = [{**TINY.init(jax.random.key(0), x), "count": {"steps": jnp.array(steps)}} for steps in (3, 5)]
+    control = DNI(TINY, alpha=NAMES)
+    for alpha, steps in (([1.0, 0.0], 3), ([0.0, 1.0], 5)):
+        _, mixed = control.bake(control.from_base(trees), alpha)
+        assert mixed["count"]["steps"] == steps
+
+
+def test_networks_with_statistics_are_baked_inside_jit(x):
+    control = DNI(DnCNN(features=2, layers=3, channels=3), alpha=NAMES)
+    variables = control.init(jax.random.key(0), x, [1.0, 0.0])
+    bake = lambda variables, alpha: control.bake(variables, alpha)[1]
+    jax.tree.map(np.testing.assert_array_equal, jax.jit(bake)(variables, jnp.array([0.5, 0.5])),
+                 bake(variables, jnp.array([0.5, 0.5])))
+
+
+@pytest.mark.parametrize("make", [dynjax.Tunable, DNI, Blend, CIN])
+@pytest.mark.parametrize("alpha", [0, -1, (), 2.0, True, (1, 2)])
+def test_a_field_alpha_that_names_nothing_is_told(make, alpha, x):
+    with pytest.raises(ValueError, match="wanted the names of its numbers"):
+        make(TINY, alpha=alpha).init(jax.random.key(0), x, [1.0, 0.0])
+
+
+@pytest.mark.parametrize("control", list(controls()), ids=lambda control: type(control).__name__)
+@pytest.mark.parametrize("wrong", [None, [None, None], "path", {"Conv_0": {}}])
+def test_what_is_no_variables_is_told(control, wrong, x):
+    with pytest.raises(ValueError, match="from_base got"):
+        control.from_base(wrong, jax.random.key(0), x)
+
+
+def test_a_tree_of_separate_networks_is_not_put_side_by_side_again(x):
+    control = DNI(TINY, alpha=NAMES)
+    with pytest.raises(ValueError, match="got the tree of a DNI"):
+        control.from_base(control.init(jax.random.key(0), x, [1.0, 0.0]))
+    nested = DNI(Blend(TINY, alpha=NAMES), alpha=NAMES)
+    assert set(nested.from_base(nested.net.init(jax.random.key(0), x, [1.0, 0.0]))["params"]) == set(NAMES)
+
+
+def test_a_control_is_known_though_its_space_is_not():
+    assert isinstance(dynjax.Tunable(TINY, alpha=None), Control)
+    assert isinstance(dynjax.DynamicNet(TINY), Control)
+    assert not isinstance(dynjax.TunableConv(2, (3, 3)), Control)
+    assert not isinstance(TINY, Control)
+    with pytest.raises(ValueError, match="a DynamicNet without blocks has no alpha"):
+        _ = dynjax.DynamicNet(TINY).space
+
+
+@pytest.mark.parametrize("norms", ["in1", ("in1",)])
+def test_the_norms_that_are_tuned_can_be_named(norms, x):
+    net = DumoulinNet(widths=(2, 2, 2, 2, 2), blocks=1)
+    params = CIN(net, alpha=NAMES, norms=norms).init(jax.random.key(0), x, [1.0, 0.0])["params"]
+    assert set(params["kernels"]) == {"in1"}
+    with pytest.raises(ValueError, match="the pattern 'bn1' in norms matches no parameter"):
+        CIN(net, alpha=NAMES, norms=("bn1",)).init(jax.random.key(0), x, [1.0, 0.0])
+
+
+def test_a_network_that_is_a_norm_is_tuned_as_a_whole(x):
+    control = CIN(nn.GroupNorm(1), alpha=NAMES)
+    assert jax.tree.leaves(control.init(jax.random.key(0), x, [1.0, 0.0])["params"]["kernels"])[0].shape == (2, 3)
+
+
+class Named(nn.Module):
+    """A network of images that come by name."""
+
+    @nn.compact
+    def __call__(self, images):
+        return nn.Conv(3, (3, 3))(images["image"])
+
+
+@pytest.mark.parametrize("control", [dynjax.Tunable(Named(), alpha=NAMES), DNI(Named(), alpha=NAMES),
+                                     Blend(Named(), alpha=NAMES),
+                                     dynjax.DynamicNet(Named(), before={"Conv_0": dynjax.TuningBlock(layers=1)})])
+def test_images_in_a_dict_are_split_with_alpha(control, x):
+    alphas = np.array([control.space.ends[0], control.space.ends[1]])
+    variables = control.init(jax.random.key(0), {"image": x}, alphas[0])
+    each = [control.apply(variables, {"image": x[index:index + 1]}, alphas[index])[0] for index in (0, 1)]
+    np.testing.assert_allclose(control.apply(variables, {"image": x}, alphas), each, atol=1e-6)
+
+
+def test_controls_around_controls_restore(x):
+    image = np.asarray(x[0])
+    dynamic = lambda net: dynjax.DynamicNet(net, before={"ResidualBlock_0": dynjax.TuningBlock(layers=1)})
+    for control, alpha, inner in ((dynjax.Tunable(dynamic(TINY), alpha=NAMES), [0.5, 0.5], [0.5]),
+                                  (dynamic(dynjax.Tunable(TINY, alpha=NAMES)), [0.5], [0.3, 0.7]),
+                                  (CIN(dynjax.Tunable(nn.GroupNorm(1), alpha=NAMES), alpha=2), [1, 0], [0.3, 0.7])):
+        variables = control.init(jax.random.key(0), x, alpha, inner)
+        restored = dynjax.inference.restore(control, variables, image, alpha, further=(inner,))
+        np.testing.assert_allclose(restored, control.apply(variables, image[None], alpha, inner)[0], atol=1e-6)
+    twice = dynjax.Tunable(dynjax.Tunable(TINY, alpha=NAMES), alpha=NAMES)
+    base = twice.net.init(jax.random.key(0), x, [1.0, 0.0])
+    np.testing.assert_allclose(twice.apply(twice.from_base(base), x, [0.3, 0.7], [0.5, 0.5]),
+                               twice.net.apply(base, x, [0.5, 0.5]), atol=1e-6)
+
+
+@pytest.mark.parametrize("alphas", [[{"fidelity": 1, "perceptual": 0}], {"fidelity": [1]}, [[1, 0], [0]], "x", None])
+def test_points_that_are_no_array_are_told_by_grid(alphas, x):
+    control = DNI(TINY, alpha=NAMES)
+    with pytest.raises(ValueError, match=r"wanted \(A, P\), a list of points"):
+        dynjax.grid(control, control.init(jax.random.key(0), x, [1.0, 0.0]), x, alphas)

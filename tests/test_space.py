@@ -61,3 +61,18 @@ def test_controls_know_their_space():
     x = jax.numpy.zeros((1, 8, 8, 3))
     with pytest.raises(ValueError, match="got no key or no x"):
         dynjax.DynamicNet(net, before={"tail": single}).from_base(net.init(jax.random.key(0), x))
+
+
+def test_a_point_may_come_by_name_and_over_a_range_as_one_number():
+    space = AlphaSpace(["x", "y"], "range")
+    assert space.names == ("x", "y") and hash(space) and AlphaSpace("x").names == ("x",)
+    assert space.contains(0.5) and not space.contains(1.5) and not AlphaSpace(NAMES).contains(1.0)
+    assert space.contains({"x": np.array([0.5, 1.0]), "y": 0.5})
+    assert space.label(0.5) == "alpha 0.50" and space.label({"y": 0.5, "x": 0}) == "0.00, 0.50"
+    assert AlphaSpace(NAMES).label({"perceptual": 0.25, "fidelity": 0.75}) == "fidelity 0.75, perceptual 0.25"
+
+
+@pytest.mark.parametrize("point", [[1], 0.5, {"fidelity": 1}, [[1, 0]]])
+def test_a_label_of_no_point_is_told(point):
+    with pytest.raises(ValueError, match="wanted one number for each of fidelity, perceptual"):
+        AlphaSpace(NAMES).label(point)

@@ -1,6 +1,6 @@
 """Networks that alpha tunes: controls around any linen network, all with one protocol (`Control`)."""
 from dynjax.control.alpha import alpha_array, shared_alpha
-from dynjax.control.base import Control, base_network
+from dynjax.control.base import Control, base_network, nested
 from dynjax.control.blend import Blend
 from dynjax.control.cin import CIN
 from dynjax.control.dni import DNI
@@ -20,7 +20,7 @@ from dynjax.registry import Registry
 
 __all__ = ["CIN", "CONTROLS", "DNI", "AlphaSpace", "BakedDynamicNet", "Blend", "Control", "DualTuningBlock",
            "DynamicNet", "Tunable", "TunableConv", "TunableConvTranspose", "TunableDense", "TuningBlock", "aggregate",
-           "alpha_array", "base_network", "grid", "shared_alpha", "stack", "tune"]
+           "alpha_array", "base_network", "grid", "nested", "shared_alpha", "stack", "tune"]
 
 CONTROLS = Registry("control")
 for _control in (Blend, CIN, DNI, DynamicNet, Tunable):

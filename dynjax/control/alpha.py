@@ -1,5 +1,6 @@
 """What a user may hand over as alpha, turned into one array."""
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from numbers import Integral
 
 import jax.numpy as jnp
 
@@ -17,12 +18,24 @@ def as_numbers(value, name="alpha"):
 
 
 def objective_names(names):
-    """The names of alpha's numbers as a tuple: one as text, or several.
+    """The names of alpha's numbers as a tuple, from a field that holds one as text, several, or only how many.
+
+    Args:
+      names: text, a sequence of text, or a whole number P from 1, which has no names.
+
+    Returns:
+      The names, or None for a number.
 
     Raises:
-      ValueError: one name twice.
+      ValueError: no names, one that is no text, one name twice, or a number below 1.
     """
-    names = (names,) if isinstance(names, str) else tuple(names)
+    if isinstance(names, Integral) and not isinstance(names, bool) and names > 0:
+        return None
+    several = (names,) if isinstance(names, str) else names
+    if not isinstance(several, Iterable) or not all(isinstance(name, str) for name in several) or not tuple(several):
+        raise ValueError(f"alpha is {names!r}; wanted the names of its numbers, such as ('fidelity', 'perceptual'), or "
+                         "how many there are, 1 or more.")
+    names = tuple(several)
     if len(set(names)) < len(names):
         raise ValueError(f"alpha is {names}; wanted a name of its own for every objective.")
     return names

@@ -1,4 +1,6 @@
 """The protocol of a control: what everything above this room may ask of a network that alpha tunes."""
+import inspect
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import flax.linen as nn
@@ -6,8 +8,17 @@ import flax.linen as nn
 from dynjax.control.space import AlphaSpace
 
 
+class _ByMembers(type(Protocol)):
+    """isinstance by the members that there are, none of them computed: a space that cannot be had is no error here."""
+
+    def __instancecheck__(cls, instance):
+        members = {*vars(Control), *Control.__annotations__}
+        return all(inspect.getattr_static(instance, name, None) is not None
+                   for name in members if not name.startswith("_"))
+
+
 @runtime_checkable
-class Control(Protocol):
+class Control(Protocol, metaclass=_ByMembers):
     """A linen module around a base network, called as `apply(variables, x, alpha, *args, **kwargs)`.
 
     Every control is also a linen module, with `init` and `apply`. Nothing above this room asks which one it has.
@@ -60,6 +71,27 @@ class Control(Protocol):
 
 def base_network(model):
     """The network that knows no alpha: inside a control, inside what `bake` gave, or the model itself."""
-    while hasattr(model, "base_network"):
-        model = model.base_network
-    return model
+    return nested(model)[-1]
+
+
+def nested(model):
+    """A model and what it is around, from the outside in, as a list: controls may be around controls."""
+    networks = [model]
+    while hasattr(networks[-1], "base_network"):
+        networks.append(networks[-1].base_network)
+    return networks
+
+
+def check_variables(variables, whose="the base network's variables"):
+    """Refuses what is no network's variables, for `from_base`.
+
+    Raises:
+      ValueError: no mapping, or one without "params".
+    """
+    if not isinstance(variables, Mapping):
+        came = f"a {type(variables).__name__}"
+    elif "params" not in variables:
+        came = f"a tree with {', '.join(map(str, variables)) or 'nothing in it'}"
+    else:
+        return
+    raise ValueError(f'from_base got {came}; wanted {whose}, {{"params": ...}}.')

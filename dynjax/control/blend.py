@@ -1,10 +1,9 @@
 """Image blending: the outputs of trained networks, mixed pixel by pixel; what every control has to be better than."""
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from dynjax.control.alpha import shared_alpha
-from dynjax.control.separate import SeparateNetworks, moved_where_alone
+from dynjax.control.separate import SeparateNetworks, moved_where_alone, without_say
 
 
 class Blend(SeparateNetworks):
@@ -55,7 +54,7 @@ class Blend(SeparateNetworks):
                     weights, index, tree, before)
 
         def mix(*leaves):
-            total = sum(jnp.where(weight == 0, 0, weight * leaf) for weight, leaf in zip(weights, leaves, strict=True))
+            total = sum(weight * without_say(weight, leaf) for weight, leaf in zip(weights, leaves, strict=True))
             return total.astype(leaves[0].dtype)
 
         return jax.tree.map(mix, *outputs), changed

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 import flax.linen as nn
 import jax
 
+from dynjax.control.tunable import paths
 from dynjax.control.tunable.wrapper import Tuned
 
 
@@ -42,7 +43,9 @@ class CIN(nn.Module, Tuned):
         return self.clone(net=net)
 
     def _patterns(self, params):
-        return {"tuned": tuple(self.norms) or tuple(_modules_with_scale(params))}
+        norms = (self.norms,) if isinstance(self.norms, str) else tuple(self.norms)
+        paths.split(params, norms, field="norms")   # a pattern that matches nothing is told by the field's name
+        return {"tuned": norms or tuple(_modules_with_scale(params))}
 
     @nn.compact
     def __call__(self, x, alpha, *args, **kwargs):
@@ -52,10 +55,10 @@ class CIN(nn.Module, Tuned):
 
 def _modules_with_scale(params):
     """The paths of modules that have a parameter "scale"."""
-    paths = {jax.tree_util.keystr(path[:-1], simple=True, separator="/")
+    found = {jax.tree_util.keystr(path[:-1], simple=True, separator="/")
              for path, _ in jax.tree_util.tree_leaves_with_path(params)
              if isinstance(params, Mapping) and path[-1] == jax.tree_util.DictKey("scale")}
-    if not paths:
+    if not found:
         raise ValueError("CIN found no module with a parameter 'scale' in the network; wanted one with norms: name "
                          "them by norms=('**/norm*',), or use Tunable, which tunes every parameter.")
-    return sorted(paths)
+    return sorted(path or "**" for path in found)   # the network may be a norm itself

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.control.alpha import shared_alpha
-from dynjax.control.separate import SeparateNetworks, moved_where_alone
+from dynjax.control.separate import SeparateNetworks, moved_where_alone, without_say
 from dynjax.control.tunable.aggregation import aggregate
 
 LEAST_VARIANCE = 1e-8
@@ -16,9 +16,9 @@ class DNI(SeparateNetworks):
     """Networks that were trained one by one, mixed in their weights: `apply(variables, x, alpha, *args, **kwargs)`.
 
     theta = sum_w alpha_w theta_w over all arrays of all collections, running statistics included (Wang et al. 2019,
-    eq. 1); integers are the first network's, and a running variance that extrapolation makes negative becomes 1e-8. At
-    a corner of alpha it is that network, bit for bit. It works for networks of one ancestry, one fine-tuned from the
-    other or all from one parent; the mean of two that began apart computes nothing.
+    eq. 1); integers are those of the network of the largest weight, and a running variance that extrapolation makes
+    negative becomes 1e-8. At a corner of alpha it is that network, bit for bit. It works for networks of one ancestry,
+    one fine-tuned from the other or all from one parent; the mean of two that began apart computes nothing.
 
     The tree: {"params": {name: the network's}, other collections: the same}.
 
@@ -41,7 +41,8 @@ class DNI(SeparateNetworks):
                     for name in self.names}
         mixed = _mixed([networks[name] for name in self.names], shared_alpha(alpha, self.names))
         unmended = [path for path, leaf in jax.tree_util.tree_leaves_with_path(mixed)
-                    if _is_variance(path) and np.any(np.asarray(leaf) == np.float32(LEAST_VARIANCE))]
+                    if _is_variance(path) and not isinstance(leaf, jax.core.Tracer)   # inside jit nothing can be said
+                    and np.any(np.asarray(leaf) == np.asarray(LEAST_VARIANCE, leaf.dtype))]
         if unmended:
             warnings.warn(f"at alpha {np.asarray(shared_alpha(alpha, self.names)).tolist()} {len(unmended)} running "
                           f"variances were negative and became {LEAST_VARIANCE}; wanted weights nearer to a network's "
@@ -62,12 +63,9 @@ def _mixed(networks, weights):
     weights = jnp.asarray(weights, jnp.float32)
 
     def mix(path, *leaves):
-        if not jnp.issubdtype(jnp.result_type(leaves[0]), jnp.floating):
-            return leaves[0]
-        stacked = jnp.stack(leaves)
-        # A network of weight zero has no say, not even by an infinity.
-        counted = (weights != 0).reshape(-1, *(1,) * (stacked.ndim - 1))
-        leaf = aggregate(jnp.where(counted, stacked, 0), weights)
+        if not jnp.issubdtype(jnp.result_type(leaves[0]), jnp.inexact):
+            return jnp.stack(leaves)[jnp.argmax(weights)]
+        leaf = aggregate(jnp.stack([without_say(*pair) for pair in zip(weights, leaves, strict=True)]), weights)
         return jnp.where(leaf < 0, jnp.asarray(LEAST_VARIANCE, leaf.dtype), leaf) if _is_variance(path) else leaf
 
     return jax.tree_util.tree_map_with_path(mix, *networks)

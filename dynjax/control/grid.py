@@ -29,7 +29,11 @@ def grid(control, variables, x, alphas, *, chunk=None):
     """
     check_platform()
     variables, x, alphas = native((variables, x, alphas))
-    alphas = jnp.asarray(alphas, jnp.float32)
+    try:
+        alphas = jnp.asarray(alphas, jnp.float32)
+    except (TypeError, ValueError):
+        raise ValueError("grid got alphas that are no array of numbers (dicts by name, or points of different "
+                         "lengths); wanted (A, P), a list of points with all P numbers each.") from None
     if alphas.ndim != 2 or not alphas.shape[0]:
         raise ValueError(f"grid got alphas of shape {alphas.shape}; wanted (A, P), a list of one or more points. For "
                          "a single point use apply.")

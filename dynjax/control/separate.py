@@ -1,12 +1,12 @@
 """What DNI and image blending share: one separately trained network a name, all of one architecture."""
 from collections.abc import Mapping
-from numbers import Integral
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from dynjax.control.alpha import alpha_array, objective_names
+from dynjax.control.base import check_variables
 from dynjax.control.space import AlphaSpace
 from dynjax.control.tunable.per_image import per_image
 from dynjax.control.tunable.stacking import check_alike
@@ -34,9 +34,7 @@ class SeparateNetworks(nn.Module):
     @property
     def names(self):
         """The names of the networks, in the order of alpha's numbers."""
-        if isinstance(self.alpha, Integral):
-            return tuple(map(str, range(self.alpha)))
-        return objective_names(self.alpha)
+        return objective_names(self.alpha) or tuple(map(str, range(self.alpha)))
 
     @property
     def space(self):
@@ -71,7 +69,8 @@ class SeparateNetworks(nn.Module):
           {collection: {name: tree}}.
 
         Raises:
-          ValueError: another number of networks, unknown names, or networks of different forms.
+          ValueError: another number of networks, unknown names, networks of different forms, or a tree of this
+            control's own.
         """
         if kernel_init not in KERNEL_INITS:
             raise ValueError(f"kernel_init is {kernel_init!r}; wanted one of {', '.join(KERNEL_INITS)}.")
@@ -82,9 +81,16 @@ class SeparateNetworks(nn.Module):
                 raise ValueError(f"from_base got networks named {', '.join(base_variables)}; wanted "
                                  f"{', '.join(self.names)}.")
             base_variables = [base_variables[name] for name in self.names]
+        elif not isinstance(base_variables, list | tuple):
+            check_variables(base_variables)
         if len(base_variables) != len(self.names):
             raise ValueError(f"from_base got {len(base_variables)} networks; wanted one each for "
                              f"{', '.join(self.names)}.")
+        for variables in base_variables:
+            check_variables(variables)
+            if set(variables["params"]) == set(self.names) and not isinstance(self.base_network, SeparateNetworks):
+                raise ValueError(f"from_base got the tree of a {type(self).__name__}, with {', '.join(self.names)} in "
+                                 "it; wanted the networks' own variables, or use the tree as it is.")
         check_alike(base_variables)
         return {collection: {name: variables[collection]
                              for name, variables in zip(self.names, base_variables, strict=True)}
@@ -134,3 +140,11 @@ def moved_where_alone(weights, index, changed, before):
     Statistics follow the network that is being trained; at a mixture there is none whose they are.
     """
     return jax.tree.map(lambda new, old: jnp.where(weights[index] == 1, new, old), changed, before)
+
+
+def without_say(weight, leaf):
+    """A network's leaf as it counts: where the weight is 0 not even what is not finite does, for 0 * inf is no 0.
+
+    All else stays, so that the derivative by the weight is the leaf, at 0 too.
+    """
+    return jnp.where((weight != 0) | jnp.isfinite(leaf), leaf, 0)

@@ -29,6 +29,7 @@ class AlphaSpace:
     high: float = 1.0
 
     def __post_init__(self):
+        object.__setattr__(self, "names", (self.names,) if isinstance(self.names, str) else tuple(self.names))
         if not self.names:
             raise ValueError("AlphaSpace got no names of alpha; wanted one or more, such as ('fidelity', "
                              "'perceptual').")
@@ -78,9 +79,15 @@ class AlphaSpace:
         """A point in words, for images and tables.
 
         Args:
-          point: [P].
+          point: [P], a dict of numbers by name, or over a range one number for all names.
+
+        Raises:
+          ValueError: another number of numbers, or other names.
         """
-        point = [float(value) for value in point]
+        given, point = point, self._array(point)
+        if point is None or point.ndim != 1:
+            raise ValueError(f"label got the point {given!r}; wanted one number for each of {', '.join(self.names)}.")
+        point = point.tolist()
         if self.domain != "range":
             return ", ".join(f"{name} {value:.2f}" for name, value in zip(self.names, point, strict=True))
         return f"alpha {point[0]:.2f}" if len(set(point)) == 1 else ", ".join(f"{value:.2f}" for value in point)
@@ -89,16 +96,24 @@ class AlphaSpace:
         """Tells whether training has seen a point; any other real value may be used, and extrapolates.
 
         Args:
-          point: [P], [..., P] of which all points are asked about, or a dict of numbers by name.
+          point: [P], [..., P] of which all points are asked about, a dict of numbers by name, or over a range one
+            number for all names.
         """
-        if isinstance(point, Mapping):
-            if set(point) != set(self.names):
-                return False
-            point = np.stack([np.asarray(point[name], np.float64) for name in self.names], -1)
-        point = np.asarray(point, np.float64)
-        if point.ndim == 0 or point.shape[-1] != len(self.names):
+        point = self._array(point)
+        if point is None:
             return False
         within = np.all((point >= self.low - TOLERANCE) & (point <= self.high + TOLERANCE))
         if self.domain == "simplex" and len(self.names) > 1:
             within &= np.all(np.abs(point.sum(-1) - 1) <= TOLERANCE * len(self.names))
         return bool(within)
+
+    def _array(self, point):
+        """The point as float64 [..., P]; None where it is none of this space."""
+        if isinstance(point, Mapping):
+            if set(point) != set(self.names):
+                return None
+            point = np.stack(np.broadcast_arrays(*(np.asarray(point[name], np.float64) for name in self.names)), -1)
+        point = np.asarray(point, np.float64)
+        if point.ndim == 0 and self.domain == "range":
+            point = np.full(len(self.names), point)
+        return point if point.ndim and point.shape[-1] == len(self.names) else None

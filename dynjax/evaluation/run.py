@@ -60,7 +60,7 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     check_results_folder(out)
     check_platform()
     net, variables = models.load(path)
-    net = _checked(net, path, experiment.model)
+    net, variables = _checked(net, variables, path, experiment.model)
     kind = _kind(experiment.task, objectives=objectives, appearance=appearance, kernels=kernels)
     _check_flags(kind, net, {"grid": grid, "fixed": fixed or None, "niqe": niqe, "metrics": metrics or None,
                              "data": data or None})
@@ -91,8 +91,8 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     say(f"Written to {out}: {', '.join(sorted(written))}.")
 
 
-def _checked(net, path, wanted):
-    """The network of a model file, which must be of the kind that the config describes and have its names for alpha."""
+def _checked(net, variables, path, wanted):
+    """The network of a model file, which must be of the kind that the config describes, with its names for alpha."""
     if not isinstance(wanted, Control):
         raise ValueError("the config has control.name='', an ordinary network, which has no alpha to go over; wanted "
                          "the config of a tuned one, beside which this one is measured by --fixed.")
@@ -104,9 +104,11 @@ def _checked(net, path, wanted):
                          f"a {type(wanted).__name__}, which is what the config tunes. {advice}")
     names, given = wanted.space.names, net.space.names
     if given == names:
-        return net
+        return net, variables
     if given == tuple(map(str, range(len(names)))):   # official ones are without names
-        return net.clone(alpha=names)
+        named = dict(zip(given, names, strict=True))   # separate networks lie under theirs
+        return net.clone(alpha=names), {collection: {named.get(name, name): part for name, part in tree.items()}
+                                        for collection, tree in variables.items()}
     by = f"{len(given)} numbers" if given == tuple(map(str, range(len(given)))) else ", ".join(given)
     raise ValueError(f"{path} is tuned by {by}, the config by {', '.join(names)}; wanted the same: give the config "
                      "that the model was trained with.")

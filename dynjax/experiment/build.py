@@ -195,13 +195,23 @@ def _control(config, net):
     known = list(parameters)
     known += [field.name for field in dataclasses.fields(control)] if "options" in known else []
     known = [name for name in known if name not in (*GIVEN, "alpha", "name", "options", "parent")]
-    for option, value in options.items():
-        if option not in known:
+    for option, value in list(options.items()):
+        if option not in known and _says_nothing(option, value):
+            del options[option]
+        elif option not in known:
             raise ValueError(f"control.{option} is set, but control.name {chosen!r} has no such option; it takes "
-                             f"{', '.join(known)}.")
+                             f"{', '.join(known) or 'none'}. Leave it out, or empty: --config.control.{option}=.")
         if isinstance(value, dict) and "name" in value:
             options[option] = models.construct(**value)
     return control.from_config(net, names=names, domain="simplex" if on_simplex else "box", **options)
+
+
+def _says_nothing(option, value):
+    """Whether this is the default of an option of another control: --config.control.name alone chooses one then."""
+    fields = [field for each in CONTROLS.names() for field in dataclasses.fields(CONTROLS.get(each))]
+    defaults = [() if field.default is dataclasses.MISSING else field.default for field in fields
+                if field.name == option and (field.default, field.default_factory) != (dataclasses.MISSING,) * 2]
+    return (tuple(value) if isinstance(value, list) else value) in defaults
 
 
 def _critic(config):

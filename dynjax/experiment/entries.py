@@ -23,7 +23,8 @@ OPTIONAL = {"control.kernels": WHOLE_OR_NONE, "control.phi": TEXT, "control.hidd
             "control.before": NAMES, "control.after": NAMES, "control.block": PART,
             "evaluation.range": NUMBERS}
 OLDER = {"tunable": "control=dict(name='Tunable', ...), with frozen for fixed",
-         "dynamic": "control=dict(name='DynamicNet', ...), with kernel_init for the block's start"}
+         "dynamic": "control=dict(name='DynamicNet', ...), with kernel_init for the block's start",
+         "start": "kernel_init, 'replicate' for 'copies' and 'base' as before"}
 _IS = {TEXT: lambda value: isinstance(value, str), FLAG: lambda value: isinstance(value, bool),
        WHOLE: lambda value: isinstance(value, numbers.Integral) and not isinstance(value, bool),
        NUMBER: lambda value: isinstance(value, numbers.Real) and not isinstance(value, bool),

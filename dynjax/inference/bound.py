@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dynjax.control import base_network
+from dynjax.control import nested
 from dynjax.files.messages import first_line
 from dynjax.image.native import native
 from dynjax.inference.programs import Key, program
@@ -26,11 +26,11 @@ def bind(network, variables, alpha, further, size):
     Raises:
       ValueError: as for `restore`.
     """
-    second = next(iter(needed_besides(network)), None)
+    needed = [name for each in nested(network) for name in needed_besides(each)]   # of a control, then what is in it
+    second, inner = next(iter(needed), None), needed[1:]
     if second and alpha is None:
         raise ValueError(f"the network is a {type(network).__name__} and no {second} was given; wanted one, such as "
                          f"alpha={_example(network)}.")
-    inner = needed_besides(base_network(network)) if base_network(network) is not network else []
     if len(further) != len(inner):
         raise ValueError(f"the network is a {type(network).__name__}, which takes {', '.join(inner) or 'nothing more'} "
                          f"besides, and restore got further={further!r}; wanted {len(inner)} of these.")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax.core.scope import DenyList
 from flax.errors import FlaxError
 
+from dynjax.control.base import check_variables
 from dynjax.control.dynamic.alpha import block_alphas, shared_block_alphas, spread
 from dynjax.control.dynamic.blocks import Blocks
 from dynjax.control.dynamic.zero import at_zero
@@ -34,9 +35,7 @@ class _WithBlocks:
         Raises:
           ValueError: no such module in the main network, variables without "params", or a DynamicNet's tree.
         """
-        if "params" not in base_variables:
-            raise ValueError(f"from_base got a tree with {', '.join(base_variables) or 'nothing in it'}; wanted the "
-                             'main network\'s variables, {"params": ...}.')
+        check_variables(base_variables, "the main network's variables")
         if key is None or x is None:
             raise ValueError("from_base got no key or no x; wanted both: blocks are drawn, for the shapes that the "
                              "main network has on such an input.")
@@ -230,7 +229,11 @@ class DynamicNet(_WithBlocks, nn.Module):
     @property
     def space(self):
         """The blocks' paths, and the range in which their alpha is trained: 0 to 1, of a dual block -1 to 1."""
-        low, high = zip(*(getattr(block, "alpha_range", (0.0, 1.0)) for block in self._blocks().values()), strict=True)
+        ranges = [getattr(block, "alpha_range", (0.0, 1.0)) for block in self._blocks().values()]
+        if not ranges:
+            raise ValueError("a DynamicNet without blocks has no alpha and so no space; wanted blocks, as "
+                             "before={'PATH': TuningBlock()}.")
+        low, high = zip(*ranges, strict=True)
         return AlphaSpace(tuple(self._blocks()), "range", min(low), max(high))
 
     def __post_init__(self):
@@ -242,7 +245,8 @@ class DynamicNet(_WithBlocks, nn.Module):
         """x [B, ...] and alpha: () for all blocks, (K,) one a block, (B, K) per image, (B, H, W, K) a map that is
         resized to each block, or a dict by path of (), (B,) or (B, H, W). Any real value; the rest goes
         to the network."""
-        alphas = block_alphas(alpha, tuple(self._blocks()), x.shape[0])
+        images = jax.tree.leaves(x)
+        alphas = block_alphas(alpha, tuple(self._blocks()), images[0].shape[0] if images else None)
         if self.is_initializing() and not self.has_variable("params", "main"):
             self._initialise(x, args, kwargs)
         return self._call(x, alphas, args, kwargs)

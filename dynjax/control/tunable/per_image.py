@@ -19,12 +19,12 @@ def per_image(run, alpha, x, args, kwargs, rngs):
     Returns:
       (outputs joined along the first axis, changed collections: intermediates joined, statistics averaged).
     """
-    batch = x.shape[0]
+    batch = alpha.shape[0]
 
     def one(index):
         cut = lambda leaf: _rows(leaf, index, batch)
         keys = {name: jax.random.fold_in(key, index) for name, key in rngs.items()}
-        return run(alpha[index], cut(x), jax.tree.map(cut, args), jax.tree.map(cut, kwargs), keys)
+        return run(alpha[index], jax.tree.map(cut, x), jax.tree.map(cut, args), jax.tree.map(cut, kwargs), keys)
 
     loop = batch > UNROLLED_AT_MOST or (batch > UNROLLED and jax.default_backend() == "cpu" and _fit_for_loops(one))
     if not loop:

@@ -75,8 +75,8 @@ def tune(stacked, alpha):
       ValueError: a tree of another form, or alpha of another length.
     """
     if not isinstance(stacked, Mapping) or "kernels" not in stacked:
-        raise ValueError("tune got parameters without 'kernels'; make them with init, or with stack from a trained "
-                         "plain network's.")
+        raise ValueError("tune got parameters without 'kernels'; make them with init, or from a trained base "
+                         "network's with from_base, trees with dynjax.stack.")
     known, alpha = _objectives(stacked), jnp.asarray(alpha)
     if known is not None and alpha.shape != (known,):
         raise ValueError(f"alpha has shape {alpha.shape}; wanted a last axis of {known}, one number for every "

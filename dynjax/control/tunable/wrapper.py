@@ -1,11 +1,11 @@
 """Tunable: any linen network with kernels that are aggregated from alpha."""
 from collections.abc import Mapping
-from numbers import Integral
 
 import flax.linen as nn
 import jax
 
 from dynjax.control.alpha import alpha_array, objective_names, shared_alpha
+from dynjax.control.base import check_variables
 from dynjax.control.space import AlphaSpace
 from dynjax.control.tunable.per_image import per_image
 from dynjax.control.tunable.stacking import candidates, stack, tune
@@ -60,13 +60,12 @@ class Tuned:
         """
         given = list(base_variables) if isinstance(base_variables, list | tuple) else [base_variables]
         for variables in given:
-            params = variables.get("params", {})
-            if "kernels" in params and set(params) <= {"kernels", "phi", "frozen"}:
+            check_variables(variables)
+            params = variables["params"]
+            stacked = "kernels" in params and set(params) <= {"kernels", "phi", "frozen"}
+            if stacked and not isinstance(self.base_network, Tuned):
                 raise ValueError("from_base got variables that are stacked already; wanted the base network's. Bake "
                                  "them first, or use them as they are.")
-            if "params" not in variables:
-                raise ValueError(f"from_base got a tree with {', '.join(variables) or 'nothing in it'}; wanted the "
-                                 'base network\'s variables, {"params": ...}.')
         trees = [variables["params"] for variables in given]
         others = {name: tree for name, tree in given[0].items() if name != "params"}
         params = stack(trees if len(trees) > 1 else trees[0], self._objectives(), kernel_init=kernel_init,
@@ -74,14 +73,14 @@ class Tuned:
         return {"params": params, **others}
 
     def _names(self):
-        return None if self.alpha is None or isinstance(self.alpha, Integral) else objective_names(self.alpha)
+        return None if self.alpha is None else objective_names(self.alpha)
 
     def _objectives(self, alpha=None):
         """P, from the field alpha or else from the alpha that came."""
         names = self._names()
         if names is not None:
             return len(names)
-        if isinstance(self.alpha, Integral):
+        if self.alpha is not None:
             return int(self.alpha)
         if alpha is None:
             raise ValueError("the number of objectives is not known; set the field alpha=('name', ...) or alpha=P.")
