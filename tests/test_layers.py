@@ -174,6 +174,19 @@ def test_a_dilation_of_nothing_is_told():
         ConvTranspose(4, 3, kernel_dilation=(1, 2, 3)).init(jax.random.key(0), jnp.zeros((1, 4, 4, 3)))
 
 
+@pytest.mark.parametrize("layer", [ConvTranspose, TunableConvTranspose])
+@pytest.mark.parametrize(("options", "sentence"), [
+    (dict(kernel_dilation=1.5), r"kernel_dilation=1\.5; wanted one number or two, all whole"),
+    (dict(kernel_dilation=(1.5, 1)), r"kernel_dilation=\(1\.5, 1\); wanted one number or two"),
+    (dict(strides="22"), "strides='22'; wanted one number or two, all whole"),
+    (dict(padding=(5, 0), kernel_dilation=(3, 2)), r"4 x 5 pixels, of which padding=\(5, 0\) leaves 0 x 9;"),
+    (dict(padding=6, strides=2), r"4 x 5 pixels, of which padding=6 leaves -3 x -1")])
+def test_sizes_that_a_transposed_convolution_cannot_have(layer, options, sentence):
+    net, x = layer(2, (3, 3), **options), jnp.ones((1, 4, 5, 2))
+    with pytest.raises(ValueError, match=sentence):
+        net.init(jax.random.key(0), x, *([[1.0]] if layer is TunableConvTranspose else []))
+
+
 def test_wrong_groups_are_told():
     with pytest.raises(ValueError, match="3 input and 4 output channels for feature_group_count=2"):
         ConvTranspose(4, 3, feature_group_count=2).init(jax.random.key(0), jnp.zeros((1, 4, 4, 3)))

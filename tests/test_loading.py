@@ -203,6 +203,23 @@ def test_several_networks_in_a_file(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, dynjax.load(write(path, averaged))[1], pretrained.load(net, one))
 
 
+def test_an_entry_is_unwrapped_too(tmp_path):
+    one = convolutions({f"model.{2 * i}": (1 if i == 4 else 4, 1 if i == 0 else 4) for i in range(5)})
+    behind = lambda name, factor: {f"{name}.module.{part}": factor * array for part, array in one.items()}
+    path = write(tmp_path / "w.pth", {**behind("a2b", 1), **behind("b2a", 2)})
+    with pytest.raises(ValueError, match=r"holds several networks: a2b\.module, b2a\.module; "):
+        dynjax.load(path)
+    for entry in ("b2a", "b2a.module"):
+        np.testing.assert_array_equal(dynjax.load(path, entry=entry)[1]["params"]["conv_2"]["kernel"],
+                                      2 * one["model.4.weight"].transpose(2, 3, 1, 0))
+
+
+@pytest.mark.parametrize("given", [{}, {"conv.weight": np.zeros(2)}, None, 5, b"w.pth", ["w.pth"]])
+def test_what_is_no_path_is_a_sentence(given):
+    with pytest.raises(ValueError, match=rf"^load got a {type(given).__name__}; wanted the path of a file\. Arrays in"):
+        dynjax.load(given)
+
+
 def test_model_files_describe_themselves_and_take_no_arguments(tmp_path):
     net = MSRResNet(2, 1, scale=2)
     variables = jax.jit(net.init)(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))

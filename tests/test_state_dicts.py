@@ -33,7 +33,8 @@ def is_wanted(variables):
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "generator.", "net_g.", "model.",
-                                    "netG.", "0.", "a.b.c.d.", "my-network."])
+                                    "netG.", "0.", "a.b.c.d.", "my-network.", "G_", "module.G_A_",
+                                    "generator/"])
 def test_a_prefix_of_all_names(prefix):
     is_wanted(pretrained.load(NET, behind(prefix)))
     is_wanted(pretrained.load(NET, {"state_dict": behind(prefix), "epoch": 3}))
@@ -86,6 +87,31 @@ def test_several_that_fit_are_named_and_one_can_be_chosen(source, names):
         pretrained.load(NET, source, entry="c")
 
 
+@pytest.mark.parametrize("inner", [{"state_dict": WANTED, "epoch": 3}, behind("module."), behind("net_"),
+                                   {"params": OTHER, "params_ema": behind("module.")}])
+def test_what_was_chosen_is_unwrapped_too(inner):
+    source = {"a2b": inner, "b2a": OTHER}
+    is_wanted(pretrained.load(NET, source, entry="a2b"))
+    is_wanted(pretrained.load(NET, {"all": source}, entry="all.a2b"))
+
+
+def test_the_name_of_a_prefix_without_a_dot_chooses_it():
+    source = {"x": behind("G_"), "y": behind("G_", OTHER)}
+    with pytest.raises(ValueError, match=r"holds several networks: x\.G_, y\.G_;"):
+        pretrained.load(NET, source)
+    is_wanted(pretrained.load(NET, source, entry="x.G_"))
+
+
+@pytest.mark.parametrize("counter", [np.array(5), np.array(True), np.int64(5)])
+def test_a_whole_number_beside_the_arrays_is_a_counter(counter):
+    is_wanted(pretrained.load(NET, {**WANTED, "step": counter}))
+    is_wanted(pretrained.load(NET, {**behind("module."), "module.iteration": counter}))
+    with pytest.raises(ValueError, match=r"left over: conv_hr\.step\)"):   # of a layer
+        pretrained.load(NET, {**WANTED, **{"conv_hr.step": np.array(5)}})
+    with pytest.raises(ValueError, match=r"left over: scale\)"):
+        pretrained.load(NET, {**WANTED, "scale": np.array(0.5, np.float32)})
+
+
 def test_the_weights_that_were_averaged_can_be_chosen():
     source = {"params": WANTED, "params_ema": OTHER}
     is_wanted(pretrained.load(NET, source, entry="params"))
@@ -96,6 +122,8 @@ def test_what_an_optimiser_keeps_is_no_network():
     for source in ({"optimizer": {"velocity": WANTED}}, {"exp_avg": WANTED, "step": 3}):
         with pytest.raises(ValueError, match=r"holds what an optimiser keeps \((optimizer\.velocity|exp_avg)\) and no"):
             pretrained.load(NET, source)
+    is_wanted(pretrained.load(NET, {"optimizer": {"velocity": WANTED}}, entry="optimizer.velocity"))   # as is advised
+    is_wanted(pretrained.load(NET, {"optimized_model": WANTED}))
     with pytest.raises(ValueError, match="the source does not fit the network"):
         pretrained.load(NET, behind("moment1."))
     with pytest.raises(ValueError, match=r"left over: moment1\.conv_first\.weight"):

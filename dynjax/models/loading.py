@@ -1,10 +1,12 @@
 """A network and its variables from one file: a model file of this library, or official weights."""
+import os
+
 from dynjax.files import read_arrays
 from dynjax.files.messages import one_line
 from dynjax.models import files, pretrained
 from dynjax.models.official import arguments_of
 from dynjax.models.recognition import candidates
-from dynjax.models.state_dicts import listed, main_part, part_called, parts_that_fit
+from dynjax.models.state_dicts import listed, main_part, parts_that_fit
 
 
 def load(path, *, architecture=None, entry=None, **arguments):
@@ -26,6 +28,9 @@ def load(path, *, architecture=None, entry=None, **arguments):
       ValueError: missing, damaged or foreign file; arrays of no network that is known, of several, or of one that needs
         arguments besides. For model files: unknown class or field; a newer format.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"load got a {type(path).__name__}; wanted the path of a file. Arrays in memory are read by "
+                         "dynjax.pretrained.load(net, arrays), for a network of dynjax.pretrained.build.")
     path = files.find(path)
     if files.is_model_file(path):
         if architecture is not None or entry is not None or arguments:
@@ -52,11 +57,7 @@ def _official(source, architecture, entry, arguments):
             return None
         return list(_fitting(arrays, architecture, arguments, refused)) or None
 
-    if entry is None:
-        found = parts_that_fit(source, fits)
-    else:
-        part = part_called(source, entry)
-        found = [(part, fitting)] if (fitting := fits(part)) else []
+    found = parts_that_fit(source, fits, entry=entry)
     if not found:
         raise refused[0] if refused and arguments else ValueError(_unknown(source, entry, architecture))
     best, net, match = pretrained.only(found)[1][0]
@@ -91,7 +92,7 @@ def _fitting(arrays, architecture, given, refused):
 
 def _unknown(source, entry, architecture):
     """What is said of arrays that no network has."""
-    arrays = (main_part(source) if entry is None else part_called(source, entry)).arrays()
+    arrays = main_part(source, entry).arrays()
     near = pretrained.told(arrays)
     said = f"it holds arrays without a description of their network ({listed(list(arrays))})"
     if architecture is not None:

@@ -9,7 +9,7 @@ from dynjax.models.layouts import layouts
 from dynjax.models.matching import match, score
 from dynjax.models.official import build
 from dynjax.models.recognition import candidates
-from dynjax.models.state_dicts import checked, listed, main_part, part_called, parts_that_fit
+from dynjax.models.state_dicts import checked, listed, main_part, parts_that_fit
 
 __all__ = ["build", "load"]
 
@@ -32,7 +32,7 @@ def load(net, source, *, kernel_init="replicate", entry=None):
         arrays or PyTorch tensors by official names.
       kernel_init: a plain checkpoint for a tunable network becomes its starting point, as in `Tunable.from_base`.
       entry: which part of the source is meant where several fit: the names of the dicts and the prefix, with dots
-        between, such as "params" or "state_dict.generator".
+        between, such as "params" or "state_dict.generator"; dicts and prefixes inside it are taken off as ever.
 
     Returns:
       The variables for `net.apply`.
@@ -44,7 +44,7 @@ def load(net, source, *, kernel_init="replicate", entry=None):
     """
     check_platform()
     source = checked(read_arrays(source) if isinstance(source, str) or hasattr(source, "__fspath__") else source)
-    part = _part(net, source) if entry is None else part_called(source, entry)
+    part = _part(net, source, entry)
     arrays = part.arrays()
     found, stacked = match(net, arrays)
     if found.problems:
@@ -78,7 +78,7 @@ def exact(net, arrays):
     return None if found.problems else found
 
 
-def _part(net, source):
+def _part(net, source, entry):
     """The part of a source that is of a network; where none is, that of which most is there."""
     plain = net.base_network if isinstance(net, Tuned) else net
     empty = [layout.layers for layout in layouts(plain, {})]
@@ -100,10 +100,10 @@ def _part(net, source):
 
     # A single layer would be found in every network.
     single = any(not layer for layers in empty for layer, _ in layers.values())
-    found = parts_that_fit(source, fits, single=single)
+    found = parts_that_fit(source, fits, single=single, entry=entry)
     if len(found) > 1:   # by names; by shapes they can be fewer
         found = [each for each in found if exact(net, each[0].arrays()) is not None] or found[:1]
-    return only(found)[0] if found else best or main_part(source)
+    return only(found)[0] if found else best or main_part(source, entry)
 
 
 def _same(arrays, others):

@@ -16,15 +16,16 @@ COUNTERS = {"epoch_num", "step_num", "learning_rate", "global_step"}
 # Parts of names that say what an array is of: running averages of the weights, which are what is meant to be used, and
 # what an optimiser keeps for every weight under the weight's own name.
 AVERAGE = "ema"
-OPTIMIZER = re.compile(r"(?<![a-z])(optim|moment|exp_avg|velocity|accum(?![a-z])|grad(ient)?s?(?![a-z]))")
+OPTIMIZER = re.compile(r"(?<![a-z])(optim(?!al|i[sz]ed)|moment|exp_avg|velocity|accum(?![a-z])|grad(ient)?s?(?![a-z]))")
 ORDER = ("params", "state_dict")   # of dicts that are no averages, before all others
+SEPARATORS = ("_", "/", "-", ":", "|")   # with which a prefix ends that has no dot behind it
 
 
 class Part(NamedTuple):
     """Entries of a source that can be one network.
 
     Attributes:
-      path: names of the dicts that they are in, from outside. prefix: of their names, with its last dot.
+      path: names of the dicts that they are in, from outside. prefix: of their names, with its last dot or other sign.
       values: by name, behind the prefix.
     """
     path: tuple
@@ -34,7 +35,7 @@ class Part(NamedTuple):
     @property
     def name(self):
         """How `entry` names it; empty for the whole source."""
-        return ".".join((*map(str, self.path), *filter(None, [self.prefix[:-1]])))
+        return ".".join((*map(str, self.path), *filter(None, [self.prefix.removesuffix(".")])))
 
     @property
     def rank(self):
@@ -44,7 +45,7 @@ class Part(NamedTuple):
         return (not average, min(known, default=len(ORDER)))
 
     def arrays(self):
-        """Its arrays as numpy's, without text, single Python numbers and COUNTERS.
+        """Its arrays as numpy's, without text, single Python numbers and counters.
 
         Raises:
           ValueError: names that are no text, lists of more than numbers or text, values that are no arrays.
@@ -60,10 +61,10 @@ class Part(NamedTuple):
                              "name.")
         arrays = {name: as_array(name, value) for name, value in self.values.items() if _is_array(value)}
         return {name: array for name, array in arrays.items()   # text tells of the file
-                if array.dtype.kind != "U" and not (name in COUNTERS and array.size == 1)}
+                if array.dtype.kind != "U" and not _is_counter(name, array)}
 
 
-def parts_that_fit(source, fits, *, single=False):
+def parts_that_fit(source, fits, *, single=False, entry=None):
     """The outermost parts of a source for which `fits` gives something, the one to be taken first.
 
     Of a part that fits, what is inside it is not looked at; what an optimiser keeps is left out.
@@ -72,56 +73,60 @@ def parts_that_fit(source, fits, *, single=False):
       source: dicts in dicts, with arrays in them.
       fits: a function of a Part; what it gives, if not None, is handed on.
       single: whether a prefix counts only where all names of a dict share it.
+      entry: which part alone is looked into, as Part.name gives it.
 
     Returns:
       A list of (Part, what `fits` gave), those of the best rank alone.
+
+    Raises:
+      ValueError: there is no such entry.
     """
     found = []
-    for level in _levels(source):
-        if not _is_optimizer(level.name):
-            found += _below(level, fits, single)
+    for level in _levels(source, entry):
+        found += _below(level, fits, single)
     best = min((part.rank for part, _ in found), default=None)
     return [(part, result) for part, result in found if part.rank == best]
 
 
-def main_part(source):
+def main_part(source, entry=None):
     """What errors speak of where no part fits: the dict with the most arrays.
 
     Raises:
-      ValueError: there is none with an array in it that is not an optimiser's.
+      ValueError: there is none with an array in it that is not an optimiser's, or no such entry.
     """
-    levels = [level for level in _levels(source) if _count(level)]
+    levels = [level for level in _levels(source, entry, optimizers=True) if _count(level)]
     if not levels:
         nested = [str(name) for name, value in source.items() if isinstance(value, Mapping)]
         whole = nested and all(mapping for _, mapping in _mappings(source))
         raise ValueError(f"the source holds {'dicts: ' + listed(nested) if whole else 'nothing'}; wanted arrays by "
                          "name, at most inside dicts.")
-    others = [level for level in levels if not _is_optimizer(level.name)]
+    others = [level for level in _levels(source, entry) if _count(level)]
     if not others:
         raise ValueError(f"the source holds what an optimiser keeps ({listed([level.name for level in levels])}) and "
-                         "no weights; wanted arrays by name. Fetch the weights, or give the dict that has them alone.")
+                         "no weights; wanted arrays by name. Fetch the weights, or say that it is these all the "
+                         f"same: entry={levels[0].name!r}.")
     return min(others, key=lambda level: (-_count(level), level.rank))
 
 
-def part_called(source, entry):
-    """The part that `entry` names, as Part.name gives it.
+def _part_called(source, entry):
+    """The part that `entry` names, as Part.name gives it, with the dicts in it.
 
     Raises:
       ValueError: there is none.
     """
     def resolved(mapping, rest, path):
         if not rest:
-            return Part(path, "", {name: value for name, value in mapping.items() if not isinstance(value, Mapping)})
+            return Part(path, "", dict(mapping))
         inner = [name for name, value in mapping.items() if isinstance(value, Mapping)
                  and (rest == str(name) or rest.startswith(f"{name}."))]
         for name in inner:
             if (part := resolved(mapping[name], rest[len(str(name)) + 1:], (*path, name))) is not None:
                 return part
-        return _behind(Part(path, "", dict(mapping)), f"{rest}.")
+        return _behind(_without_dicts(path, mapping), rest if rest.endswith(SEPARATORS) else f"{rest}.")
 
     part = resolved(source, str(entry), ())
     if part is None or not part.values:
-        levels = list(_levels(source))
+        levels = list(_levels(source, optimizers=True))
         known = [part.name for part in (*levels, *(group for level in levels for group in _groups(level)))]
         raise ValueError(f"the source has no entry {one_line(repr(entry))}; wanted one of "
                          f"{listed([name for name in known if name])}.")
@@ -145,9 +150,9 @@ def listed(names):
     return ", ".join(map(one_line, names[:AT_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
-def _mappings(source):
+def _mappings(source, path=()):
     """(path, dict) of every dict in the source, from outside; each once, though it may hold itself."""
-    waiting, seen = collections.deque([((), source)]), set()
+    waiting, seen = collections.deque([(path, source)]), set()
     while waiting:
         path, mapping = waiting.popleft()
         if id(mapping) not in seen:
@@ -157,17 +162,27 @@ def _mappings(source):
                            if isinstance(value, Mapping) and len(path) < DEEPEST)
 
 
-def _levels(source):
-    """A Part for every dict in the source."""
-    for path, mapping in _mappings(source):
-        yield Part(path, "", {name: value for name, value in mapping.items() if not isinstance(value, Mapping)})
+def _levels(source, entry=None, *, optimizers=False):
+    """A Part for every dict in the source, or in what `entry` names; of an optimiser's only where asked for."""
+    start = Part((), "", source) if entry is None else _part_called(source, entry)
+    if start.prefix:
+        yield start
+        return
+    for path, mapping in _mappings(start.values, start.path):
+        if optimizers or not _is_optimizer(".".join(map(str, path[len(start.path):]))):
+            yield _without_dicts(path, mapping)
+
+
+def _without_dicts(path, mapping):
+    return Part(path, "", {name: value for name, value in mapping.items() if not isinstance(value, Mapping)})
 
 
 def _below(part, fits, single):
     if (result := fits(part)) is not None:
         return [(part, result)]
-    return [each for group in _groups(part) if not single or _count(group) == _count(part)
-            for each in _below(group, fits, single)]
+    found = [each for group in _groups(part) if not single or _count(group) == _count(part)
+             for each in _below(group, fits, single)]
+    return found or [each for group in _behind_other_signs(part) for each in _below(group, fits, single)]
 
 
 def _groups(part):
@@ -175,6 +190,15 @@ def _groups(part):
     words = {name.split(".", 1)[0]: None for name in part.values if isinstance(name, str) and "." in name
              and part.prefix.count(".") < DEEPEST}
     return [_behind(part, f"{word}.") for word in words if not _is_optimizer(word)]
+
+
+def _behind_other_signs(part):
+    """The part behind what all names of layers begin with up to a sign that is no dot, such as "G_"; or none."""
+    names = [name for name in part.values if isinstance(name, str) and "." in name]
+    word = names[0].split(".", 1)[0] if names else ""
+    prefixes = [word[:place + 1] for place, sign in enumerate(word) if sign in SEPARATORS]
+    shared = [prefix for prefix in prefixes if all(name.startswith(prefix) for name in names)][-1:]
+    return [_behind(part, prefix) for prefix in shared if not _is_optimizer(prefix)]
 
 
 def _behind(part, prefix):
@@ -185,6 +209,11 @@ def _behind(part, prefix):
 
 def _count(part):
     return sum(map(_is_array, part.values.values()))
+
+
+def _is_counter(name, array):
+    """Whether an array tells of the training: by its name, or a whole number that belongs to no layer."""
+    return (name in COUNTERS and array.size == 1) or (array.ndim == 0 and "." not in name and array.dtype.kind in "iub")
 
 
 def _is_array(value):

@@ -5,6 +5,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from dynjax.networks.interleave import interleaved
 
@@ -50,6 +51,12 @@ class ConvTranspose(nn.Module):
         if min(dilation) < 1:
             raise ValueError(f"ConvTranspose got kernel_dilation={self.kernel_dilation}; wanted 1 or more: 1 is an "
                              "ordinary kernel.")
+        sides = [(side - 1) * s - 2 * p + d * (k - 1) + 1 + extra for side, s, p, d, k, extra in zip(
+            x.shape[-3:-1], sizes["strides"], sizes["padding"], dilation, sizes["kernel_size"],
+            sizes["output_padding"], strict=True)]
+        if min(sides) < 1:
+            raise ValueError(f"ConvTranspose got {x.shape[-3]} x {x.shape[-2]} pixels, of which padding={self.padding} "
+                             f"leaves {sides[0]} x {sides[1]}; wanted less padding or more pixels.")
         groups = self.feature_group_count
         if x.shape[-1] % groups or self.features % groups:
             raise ValueError(f"ConvTranspose got {x.shape[-1]} input and {self.features} output channels for "
@@ -99,7 +106,7 @@ def _by_phases(x, kernel, *, strides, padding, output_padding):
 
 
 def _pair(name, value):
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2:
-        raise ValueError(f"ConvTranspose got {name}={value}; wanted one number or two.")
+    pair = tuple(value) if isinstance(value, Sequence | np.ndarray) else (value, value)
+    if len(pair) != 2 or not all(isinstance(number, int | np.integer) for number in pair):
+        raise ValueError(f"ConvTranspose got {name}={value!r}; wanted one number or two, all whole.")
     return pair
