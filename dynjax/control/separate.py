@@ -10,6 +10,7 @@ from dynjax.control.alpha import alpha_array, objective_names
 from dynjax.control.space import AlphaSpace
 from dynjax.control.tunable.per_image import per_image
 from dynjax.control.tunable.stacking import check_alike
+from dynjax.image.native import native
 
 KERNEL_INITS = ("replicate",)
 
@@ -86,7 +87,7 @@ class SeparateNetworks(nn.Module):
             raise ValueError(f"from_base got {len(base_variables)} networks; wanted one each for "
                              f"{', '.join(self.names)}.")
         check_alike(base_variables)
-        return {collection: {name: variables[collection]
+        return {collection: {name: native(variables[collection])
                              for name, variables in zip(self.names, base_variables, strict=True)}
                 for collection in base_variables[0]}
 

@@ -11,6 +11,7 @@ from dynjax.devices import check_platform
 from dynjax.files.atomic import write_atomically
 from dynjax.files.messages import one_line
 from dynjax.files.safetensors import parse_safetensors, to_safetensors
+from dynjax.image.native import native
 from dynjax.models import registry
 
 FORMAT = 1
@@ -42,6 +43,7 @@ def save(path, net, variables, card=None, *, half=False):
                          "wanted a dict, {'params': ...}.")
     arrays, empty = {}, {}
     _flatten(variables, "", arrays, empty)
+    arrays = native(arrays)
     narrowed = [path for path, array in arrays.items() if half and array.dtype == np.float32]
     if any(not np.all(np.abs(arrays[path]) <= np.finfo(np.float16).max) for path in narrowed):
         raise ValueError("half=True got values that float16 cannot hold, above 65504 or not finite; leave it out.")
