@@ -244,7 +244,9 @@ class Untouched(nn.Module):
     ("folder", {}, "got the folder .*; wanted the path of a file"),
     ("folder.png", {}, "got the folder .*; wanted the path of a file"),
     ("in.png/out.png", {}, r"in\.png is a file, not a folder; choose another place"),
-    ("in.png/further/out.png", {}, r"in\.png is a file, not a folder; choose another place")])
+    ("in.png/further/out.png", {}, r"in\.png is a file, not a folder; choose another place"),
+    ("n" * 300 + ".png", {}, r"cannot write .*\(File name too long\); choose another name"),
+    ("a\0b.png", {}, r"cannot write .*a\\x00b\.png \(.*null byte.*\); choose another name")])
 def test_targets_are_refused_before_the_work(tmp_path, name, options, sentence):
     for folder in ("folder", "folder.png"):
         (tmp_path / folder).mkdir()
