@@ -33,7 +33,8 @@ def save(path, net, variables, card=None, *, half=False):
       half: store float32 arrays as float16, half the size; `load` gives them back as float32.
 
     Raises:
-      ValueError: another ending, no place for a file, a class or field that cannot be described, a card that is not JSON.
+      ValueError: another ending, no place for a file, a class or field that cannot be described, a card that is not
+        JSON.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
