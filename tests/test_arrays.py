@@ -106,6 +106,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert path.read_bytes() == b"old" and os.listdir(path.parent) == ["x.bin"]
 
 
+def test_a_name_may_be_as_long_as_names_are(tmp_path):
+    for name in ("n" * 251 + ".bin", "雪" * 83 + ".bin"):   # 255 and 253 bytes
+        write_atomically(tmp_path / name, b"new")
+        assert (tmp_path / name).read_bytes() == b"new"
+
+
 def npz(**members):
     """A zip of these, whatever they are; its checksums are right."""
     file = io.BytesIO()

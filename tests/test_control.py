@@ -51,7 +51,7 @@ def test_another_control_is_chosen_by_its_name_alone(name):
     model = build(config).model
     assert type(model).__name__ == name and model.alpha == ("fidelity", "perceptual")
     config.control.kernels = 3
-    with pytest.raises(ValueError, match=r"no such option; it takes none\. Leave it out, or empty: --config.control.ker"):
+    with pytest.raises(ValueError, match=r"no such option; it takes none\. Leave it out, or empty: --config.control.k"):
         build(config)
 
 

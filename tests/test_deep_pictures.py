@@ -62,6 +62,11 @@ def test_sixteen_bit_portable_pixmaps_keep_their_bits(tmp_path):
     np.testing.assert_array_equal(read_picture(tmp_path / "a.ppm"), np.rint(colours / 257))
     (tmp_path / "b.ppm").write_bytes(b"P6 1 1 1023\n\0\0\1\0\3\xff")
     np.testing.assert_array_equal(read_deep_picture(tmp_path / "b.ppm"), [[[0, 16400, 65535]]])   # 256 * 65535 / 1023
+    (tmp_path / "b.ppm").write_bytes(b"P3 2 1 # a note\n1023\n0 256 # another\n1023 1 2 3 ")
+    np.testing.assert_array_equal(read_deep_picture(tmp_path / "b.ppm"), [[[0, 16400, 65535], [64, 128, 192]]])
+    (tmp_path / "b.ppm").write_bytes(b"P3 1 1 1023\n0 256")
+    with pytest.raises(PictureError, match=r"b\.ppm cannot be read as a picture \(its pixels have 2 numbers of 3\)"):
+        read_picture(tmp_path / "b.ppm")
     (tmp_path / "c.ppm").write_bytes(b"P6 1 1 1023\n\0\0\1\0\3")
     with pytest.raises(PictureError, match=r"c\.ppm cannot be read as a picture \(its pixels have 5 bytes of 6\)"):
         read_picture(tmp_path / "c.ppm")

@@ -102,3 +102,18 @@ def test_a_dict_is_taken_as_it_is(kind):
     given = denoise_tunable.get_config("smoke")
     experiment = build(given.to_dict() if kind is dict else FrozenConfigDict(given))
     assert experiment.steps == 4 and experiment.config.alpha.names == ("fidelity", "noise")
+
+
+@pytest.mark.parametrize(("key", "meant"), [("batchsize", "batch_size"), ("data.patchsize", "data.patch_size"),
+                                            ("optimizer.learningrate", "optimizer.learning_rate")])
+def test_what_nothing_reads_is_told_where_it_is_nearly_an_entry(key, meant):
+    config = ConfigDict(denoise_tunable.get_config("smoke").to_dict())
+    config.update_from_flattened_dict({key: 3})
+    with pytest.warns(UserWarning, match=f"an entry '{key}', which nothing reads; did you mean '{meant}'"):
+        checked(config)
+
+
+def test_an_entry_for_oneself_is_let_be(recwarn):
+    config = denoise_tunable.get_config("smoke").to_dict()
+    checked(ConfigDict({**config, "note": "of mine", "data": {**config["data"], "licence": "CC0"}}))
+    assert not recwarn.list

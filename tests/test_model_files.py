@@ -232,3 +232,9 @@ def test_files_from_before_fields_were_renamed_load():
                                    strict=True):
         net, variables = load(folder / f"older_{name}.safetensors")
         np.testing.assert_allclose(net.apply(variables, x, alpha), wanted, atol=1e-6, err_msg=name)
+
+
+def test_a_folder_in_place_of_a_model_file_is_told(tmp_path):
+    (tmp_path / "a.safetensors").mkdir()
+    with pytest.raises(ValueError, match=r"save got the folder .*add a name with an ending, such as \.safetensors"):
+        save(tmp_path / "a.safetensors", EDSR(), {"params": {}})

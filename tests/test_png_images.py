@@ -122,7 +122,7 @@ GOOD = (SIGNATURE, header(1, 1, 8, 2), chunk(b"IDAT", zlib.compress(b"\0abc")), 
 
 
 @pytest.mark.parametrize(("data", "said"), [
-    (b"", "it is empty"), (b"GIF8", "does not begin like any format that is read"),
+    (b"", "it is empty"), (b"a text", "does not begin like any format that is read"),
     (b"\x89PNG\n\x1a\n" + b"".join(GOOD[1:]), "begins like PNG, but its signature is not whole"),
     (SIGNATURE, "begins like PNG, but has no header"), (SIGNATURE + b"anything", "begins like PNG, but has no header"),
     (b"".join(GOOD[:2]), "ends before its pixels"), (b"".join(GOOD)[:20], "ends within its chunk IHDR"),
@@ -146,8 +146,22 @@ def test_a_file_that_is_cut_within_its_header_is_not_told_to_be_of_no_format(tmp
     if format not in Image.SAVE:
         pytest.skip(f"this Pillow does not write {format}")
     Image.new("RGB", (30, 20)).save(file, format)
-    (tmp_path / "a.png").write_bytes(file.getvalue()[:8 if format == "GIF" else 20])
-    for read in (read_picture, read_deep_picture):
-        with pytest.raises(PictureError, match=r"a\.png cannot be read as a picture.*damaged") as caught:
-            read(tmp_path / "a.png")
-        assert "any format" not in str(caught.value)
+    for length in (20, 16, 12, 8):
+        (tmp_path / "a.png").write_bytes(file.getvalue()[:8 if format == "GIF" else length])
+        for read in (read_picture, read_deep_picture):
+            with pytest.raises(PictureError, match=r"a\.png cannot be read as a picture.*damaged") as caught:
+                read(tmp_path / "a.png")
+            assert "any format" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"GIF8", b"\xff\xd8\0\0 no JPEG", b"RIFF\0\0\0\0WEBPVP9 and more"])
+def test_what_begins_like_a_format_is_told_which(tmp_path, data):
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(PictureError, match=r"it begins like (GIF|JPEG|WEBP), but not as such a file goes on"):
+        read_picture(tmp_path / "a.png")
+
+
+def test_a_recording_does_not_begin_like_a_picture(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"RIFF\0\0\0\0WAVEfmt ")
+    with pytest.raises(PictureError, match=r"does not begin like any format"):
+        read_picture(tmp_path / "a.png")

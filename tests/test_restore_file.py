@@ -244,7 +244,9 @@ class Untouched(nn.Module):
     ("folder", {}, "got the folder .*; wanted the path of a file"),
     ("folder.png", {}, "got the folder .*; wanted the path of a file"),
     ("in.png/out.png", {}, r"in\.png is a file, not a folder; choose another place"),
-    ("in.png/further/out.png", {}, r"in\.png is a file, not a folder; choose another place")])
+    ("in.png/further/out.png", {}, r"in\.png is a file, not a folder; choose another place"),
+    ("n" * 300 + ".png", {}, r"cannot write .*\(File name too long\); choose another name"),
+    ("a\0b.png", {}, r"cannot write .*a\\x00b\.png \(.*null byte.*\); choose another name")])
 def test_targets_are_refused_before_the_work(tmp_path, name, options, sentence):
     for folder in ("folder", "folder.png"):
         (tmp_path / folder).mkdir()
@@ -280,6 +282,27 @@ def test_planes_of_a_stack_are_pages(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 8, 8), np.uint8), photometric="minisblack")
     with pytest.raises(ValueError, match=r"a\.tif holds several pages"):
         restore_file(Untouched(), {}, tmp_path / "a.tif", tmp_path / "out.png")
+
+
+@pytest.mark.parametrize("options", [{"imagej": True}, {"shaped": True}])
+def test_images_behind_one_directory_are_pages_too(tmp_path, options):
+    """As ImageJ writes stacks of over 4 GB: one directory, and in its description how many images follow."""
+    with tifffile.TiffWriter(tmp_path / "a.tif", **options) as file:
+        file.write(np.zeros((3, 8, 8), np.uint16), photometric="minisblack", truncate=True)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert len(file.pages) == 1
+    with pytest.raises(ValueError, match=r"a\.tif holds several pages"):
+        restore_file(Untouched(), {}, tmp_path / "a.tif", tmp_path / "out.png")
+
+
+@pytest.mark.parametrize("image", [b"P6 1 2 255\nabcdef", b"P6 1 1 1023\n\1a\1b\1c", b"P5 2 2 255\nabcd", b"P4 9 1\nab",
+                                   b"P5 1 2 65535\nabcd"])
+def test_a_stream_of_portable_pixmaps_is_several(tmp_path, image):
+    (tmp_path / "a.ppm").write_bytes(2 * image)
+    with pytest.raises(ValueError, match=r"a\.ppm holds several pages"):
+        restore_file(Untouched(), {}, tmp_path / "a.ppm", tmp_path / "out.png")
+    (tmp_path / "a.ppm").write_bytes(image + b"\n")
+    run(tmp_path / "a.ppm", tmp_path / "out.png")
 
 
 def test_the_default_image_of_an_animation_is_read(tmp_path):

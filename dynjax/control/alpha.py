@@ -4,6 +4,8 @@ from numbers import Integral
 
 import jax.numpy as jnp
 
+from dynjax.image.native import native
+
 
 def as_numbers(value, name="alpha"):
     """An array of numbers; refuses None, text and lists of lists of different lengths.
@@ -12,7 +14,7 @@ def as_numbers(value, name="alpha"):
       ValueError: not numbers.
     """
     try:
-        return jnp.asarray(value)
+        return jnp.asarray(native(value))
     except (TypeError, ValueError):
         raise ValueError(f"{name} is {value!r}; wanted numbers, as one, a list, an array or a dict by name.") from None
 

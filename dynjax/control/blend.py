@@ -4,6 +4,7 @@ import numpy as np
 
 from dynjax.control.alpha import shared_alpha
 from dynjax.control.separate import SeparateNetworks, moved_where_alone, without_say
+from dynjax.image.native import native
 
 
 class Blend(SeparateNetworks):
@@ -41,7 +42,8 @@ class Blend(SeparateNetworks):
                              "network. Wanted a corner, one 1 among zeros; use apply for mixtures, or DNI, which mixes "
                              "weights instead of outputs.")
         name = self.names[int(weights.argmax())]
-        return self.base_network, {collection: trees[name] for collection, trees in variables.items() if name in trees}
+        return self.base_network, {collection: native(trees[name]) for collection, trees in variables.items()
+                                   if name in trees}
 
     def _at(self, networks, weights, x, args, kwargs, rngs, mutable):
         net, outputs, changed = self.base_network, [], {}

@@ -8,6 +8,7 @@ import numpy as np
 from dynjax.control.alpha import shared_alpha
 from dynjax.control.separate import SeparateNetworks, moved_where_alone, without_say
 from dynjax.control.tunable.aggregation import aggregate
+from dynjax.image.native import native
 
 LEAST_VARIANCE = 1e-8
 
@@ -37,7 +38,7 @@ class DNI(SeparateNetworks):
         Returns:
           (network, its variables); network.apply(variables, x) is, jitted, bit for bit what `apply` gives there.
         """
-        networks = {name: {collection: trees[name] for collection, trees in variables.items() if name in trees}
+        networks = {name: {collection: native(trees[name]) for collection, trees in variables.items() if name in trees}
                     for name in self.names}
         mixed = _mixed([networks[name] for name in self.names], shared_alpha(alpha, self.names))
         unmended = [path for path, leaf in jax.tree_util.tree_leaves_with_path(mixed)

@@ -10,6 +10,7 @@ from dynjax.control.base import check_variables
 from dynjax.control.space import AlphaSpace
 from dynjax.control.tunable.per_image import per_image
 from dynjax.control.tunable.stacking import check_alike
+from dynjax.image.native import native
 
 KERNEL_INITS = ("replicate",)
 
@@ -92,7 +93,7 @@ class SeparateNetworks(nn.Module):
                 raise ValueError(f"from_base got the tree of a {type(self).__name__}, with {', '.join(self.names)} in "
                                  "it; wanted the networks' own variables, or use the tree as it is.")
         check_alike(base_variables)
-        return {collection: {name: variables[collection]
+        return {collection: {name: native(variables[collection])
                              for name, variables in zip(self.names, base_variables, strict=True)}
                 for collection in base_variables[0]}
 

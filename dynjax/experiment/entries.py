@@ -1,6 +1,7 @@
 """The entries that every config has: a missing one, or one of another kind, is told before anything is built."""
 import difflib
 import numbers
+import warnings
 from collections.abc import Mapping
 
 from ml_collections import ConfigDict
@@ -25,6 +26,9 @@ OPTIONAL = {"control.kernels": WHOLE_OR_NONE, "control.phi": TEXT, "control.hidd
 OLDER = {"tunable": "control=dict(name='Tunable', ...), with frozen for fixed",
          "dynamic": "control=dict(name='DynamicNet', ...), with kernel_init for the block's start",
          "start": "kernel_init, 'replicate' for 'copies' and 'base' as before"}
+# Parts whose entries are read here alone; those of others are options of what they name, which refuses unknown ones.
+CLOSED = ("", "alpha", "data", "evaluation", "optimizer")
+MISSPELT = 0.85   # how alike two names are, of 1
 _IS = {TEXT: lambda value: isinstance(value, str), FLAG: lambda value: isinstance(value, bool),
        WHOLE: lambda value: isinstance(value, numbers.Integral) and not isinstance(value, bool),
        NUMBER: lambda value: isinstance(value, numbers.Real) and not isinstance(value, bool),
@@ -62,7 +66,22 @@ def checked(config):
         _check(config, f"objectives.{name}", PART)
     for name in set(config.get("phases", ())) - {"names"}:
         _check(config, f"phases.{name}", PART)
+    if "phase" not in config:   # that of one phase says the same again
+        _warn_of_misspelt(config, entries)
     return config
+
+
+def _warn_of_misspelt(config, entries):
+    """Names in warnings what nothing reads and is nearly called as an entry beside it."""
+    for above in CLOSED:
+        part, prefix = (config.get(above), f"{above}.") if above else (config, "")
+        if not isinstance(part, ConfigDict):
+            continue
+        known = {path.removeprefix(prefix).partition(".")[0] for path in entries if path.startswith(prefix)}
+        for key in sorted(set(part) - known):
+            if close := difflib.get_close_matches(key, sorted(known), n=1, cutoff=MISSPELT):
+                warnings.warn(f"the config has an entry {prefix + key!r}, which nothing reads; did you mean "
+                              f"{prefix + close[0]!r}, which it has beside?", stacklevel=3)
 
 
 def _has(config, path):

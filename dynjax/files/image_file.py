@@ -67,10 +67,9 @@ def _read(file, name, with_metadata):
             return ImageFile(pixels, image_metadata.of_tiff(file, tiff.pages[number].offset),
                              tiff_image.has_further_pages(tiff, number))
     with pillow_image.opened(file, name) as image:
+        has_further = with_metadata and pillow_image.has_further_frames(image)
         pixels = pillow_image.pixels(image, name)
-        if not with_metadata:
-            return ImageFile(pixels)
-        return ImageFile(pixels, image_metadata.of_pillow(image), pillow_image.has_further_frames(image))
+        return ImageFile(pixels, image_metadata.of_pillow(image) if with_metadata else None, has_further)
 
 
 @contextlib.contextmanager

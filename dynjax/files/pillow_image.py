@@ -2,6 +2,7 @@
 import contextlib
 import io
 import os
+import re
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -14,6 +15,9 @@ from dynjax.files.orientation import ORIENTATION, turned
 # Pillow's names of the formats that are read
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "TGA", "JPEG2000", "AVIF")
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+# First bytes, any for "?", of formats that Pillow takes for none when more of the header is missing or wrong.
+BEGINNINGS = {"JPEG": b"\xff\xd8", "GIF": b"GIF8", "WEBP": b"RIFF????WEBP", "AVIF": b"????ftypavi", "BMP": b"BM",
+              "JPEG2000": b"\0\0\0\x0cjP  \r\n\x87\n"}
 
 
 class PictureFile(io.BufferedReader):
@@ -65,11 +69,18 @@ def _unidentified(file, name):
             reason = accepted if isinstance(accepted, str) else "its header contradicts itself"
         except Exception as error:   # SyntaxError, struct.error, IndexError ...
             reason = f"{type(error).__name__}: {one_line(error)}"
-        return PictureError(f"{name} cannot be read as a picture: it begins like {format}, but not as such a file goes "
-                            f"on ({reason}); it is damaged, cut short or of a kind that is not read: replace or remove "
-                            "it")
+        return _begun(name, format, reason)
+    for format, beginning in BEGINNINGS.items():
+        alike = [known for known, byte in zip(beginning, start, strict=False) if known != ord("?")]
+        if len(alike) > 1 and all(known in (ord("?"), byte) for known, byte in zip(beginning, start, strict=False)):
+            return _begun(name, format, f"its header, {start!r}, is not whole")
     return PictureError(f"{name} cannot be read as a picture: it does not begin like any format that is read; it is "
                         "damaged or something else: replace or remove it")
+
+
+def _begun(name, format, reason):
+    return PictureError(f"{name} cannot be read as a picture: it begins like {format}, but not as such a file goes on "
+                        f"({reason}); it is damaged, cut short or of a kind that is not read: replace or remove it")
 
 
 def pixels(image, name):
@@ -94,23 +105,44 @@ def pixels(image, name):
 
 
 def _portable_colours(image):
-    """uint16 [H, W, 3] of a portable pixmap (P6) of more than 8 bits, of which Pillow keeps 8; None of others."""
+    """uint16 [H, W, 3] of a portable pixmap (P3, P6) of more than 8 bits, of which Pillow keeps 8; None of others."""
     if image.format != "PPM" or image.mode != "RGB":
         return None
     (decoder, _, offset, further), = image.tile
-    if decoder != "ppm" or (most := further[-1]) < 256:
+    if decoder not in ("ppm", "ppm_plain") or (most := further[-1]) < 256:
         return None
     image.fp.seek(offset)
     size = image.height * image.width * 3
-    data = image.fp.read(2 * size)
-    if len(data) < 2 * size:
-        raise ValueError(f"its pixels have {len(data)} bytes of {2 * size}")
-    numbers = np.minimum(np.frombuffer(data, ">u2"), most).reshape(image.height, image.width, 3)
+    if decoder == "ppm":
+        data, length, unit = image.fp.read(2 * size), 2 * size, "bytes"
+    else:
+        data = re.sub(rb"#[^\r\n]*", b" ", image.fp.read()).split(maxsplit=size)[:size]
+        length, unit = size, "numbers"
+    if len(data) < length:
+        raise ValueError(f"its pixels have {len(data)} {unit} of {length}")
+    numbers = np.frombuffer(data, ">u2") if decoder == "ppm" else np.array([int(word) for word in data], np.uint32)
+    numbers = np.minimum(numbers, most).reshape(image.height, image.width, 3)
     return rescale(numbers.astype(np.uint16), most, 65535)
 
 
 def has_further_frames(image):
-    """Whether an opened image moves or is one of several; the previews in a camera's JPEG are not counted."""
+    """Whether an image, opened and not yet decoded, moves or is one of several.
+
+    The previews in a camera's JPEG are not counted.
+    """
+    if image.format == "PPM":
+        return _is_followed(image)
     if image.format != "MPO":
         return getattr(image, "is_animated", False)
     return any("Multi-Frame" in entry["Attribute"]["MPType"] for entry in image.mpinfo[0xB002])
+
+
+def _is_followed(image):
+    """Whether another portable pixmap stands behind this one, as in a stream of them; those in digits are single."""
+    (decoder, _, offset, further), = image.tile
+    if decoder == "ppm_plain":
+        return False
+    is_deep = further == "I;16B" or (decoder == "ppm" and further[-1] > 255)
+    row = -(-image.width // 8) if image.mode == "1" else image.width * len(image.getbands()) * (1 + is_deep)
+    image.fp.seek(offset + image.height * row)
+    return re.match(rb"\s*P[1-6]\s", image.fp.read(16)) is not None

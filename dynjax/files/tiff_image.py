@@ -1,6 +1,7 @@
 """TIFF: one page's pixels, of any depth up to 16 bits, kind of colour, order of planes and lossless compression."""
 import contextlib
 import logging
+import math
 
 import numpy as np
 
@@ -37,8 +38,19 @@ def opened_tiff(file):
 
 
 def has_further_pages(tiff, number):
-    """Whether there is a page besides `number` that is not a preview."""
-    return any(other != number and not _is_preview(page) for other, page in _pages(tiff))
+    """Whether there is a page besides `number` that is not a preview, or further images behind its pixels."""
+    return (any(other != number and not _is_preview(page) for other, page in _pages(tiff))
+            or _is_stack(tiff, tiff.pages[number]))
+
+
+def _is_stack(tiff, page):
+    """Whether a page's description tells of more images than its tags, as ImageJ writes stacks of over 4 GB."""
+    if not (page.is_imagej or page.is_shaped):
+        return False
+    try:
+        return math.prod(tiff.series[0].shape) > math.prod(page.shape)
+    except Exception:   # a damaged description
+        return False
 
 
 def _pages(tiff):

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.devices import check_platform
-from dynjax.files.atomic import write_atomically
+from dynjax.files.atomic import check_place, write_atomically
 from dynjax.files.messages import one_line
 from dynjax.files.safetensors import parse_safetensors, to_safetensors
+from dynjax.image.native import native
 from dynjax.models import registry
 
 FORMAT = 1
@@ -32,16 +33,19 @@ def save(path, net, variables, card=None, *, half=False):
       half: store float32 arrays as float16, half the size; `load` gives them back as float32.
 
     Raises:
-      ValueError: another ending, a class or field that cannot be described, a card that is not JSON.
+      ValueError: another ending, no place for a file, a class or field that cannot be described, a card that is not
+        JSON.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ValueError(f"save got {path}; wanted a name that ends in .safetensors.")
+    check_place(path, "save", ending=".safetensors")
     if not isinstance(variables, Mapping):
         raise ValueError(f"save got variables of the type {type(variables).__name__}; "
                          "wanted a dict, {'params': ...}.")
     arrays, empty = {}, {}
     _flatten(variables, "", arrays, empty)
+    arrays = native(arrays)
     narrowed = [path for path, array in arrays.items() if half and array.dtype == np.float32]
     if any(not np.all(np.abs(arrays[path]) <= np.finfo(np.float16).max) for path in narrowed):
         raise ValueError("half=True got values that float16 cannot hold, above 65504 or not finite; leave it out.")

@@ -13,6 +13,7 @@ from dynjax.control.dynamic.alpha import block_alphas, shared_block_alphas, spre
 from dynjax.control.dynamic.blocks import Blocks
 from dynjax.control.dynamic.zero import at_zero
 from dynjax.control.space import AlphaSpace
+from dynjax.image.native import native
 
 
 class _WithBlocks:
@@ -36,6 +37,7 @@ class _WithBlocks:
           ValueError: no such module in the main network, variables without "params", or a DynamicNet's tree.
         """
         check_variables(base_variables, "the main network's variables")
+        base_variables, x = native((base_variables, x))
         if key is None or x is None:
             raise ValueError("from_base got no key or no x; wanted both: blocks are drawn, for the shapes that the "
                              "main network has on such an input.")
@@ -269,6 +271,7 @@ class DynamicNet(_WithBlocks, nn.Module):
           ValueError: one alpha an image, or a block of your own without `scaled` or `baked`.
         """
         alphas = shared_block_alphas(alpha, tuple(self._blocks()))
+        variables = native(variables)
         self._check_tree(variables["params"])
         params = dict(variables["params"]["blocks"])
         places = {"before": dict(self.before), "after": dict(self.after)}

@@ -2,6 +2,8 @@
 import jax
 import jax.numpy as jnp
 
+from dynjax.image.native import native
+
 
 def aggregate(stack, weights):
     """Mixes W parameter trees into one.
@@ -21,7 +23,7 @@ def aggregate(stack, weights):
     Raises:
       ValueError: a leaf and the weights disagree on W.
     """
-    weights = jnp.asarray(weights)
+    stack, weights = native((stack, jnp.asarray(native(weights))))
     if weights.ndim != 1:
         raise ValueError(f"aggregate got weights of shape {weights.shape}; wanted one weight a kernel, shape (W,). "
                          "For many points of alpha use dynjax.grid or vmap over the weights.")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from dynjax.control.tunable import paths
 from dynjax.control.tunable import phi as phi_map
 from dynjax.control.tunable.aggregation import aggregate
+from dynjax.image.native import native
 
 KERNEL_INITS = ("replicate", "base")
 
@@ -46,6 +47,7 @@ def stack(params, objectives, *, kernels=None, phi="affine", hidden=(), frozen=(
         raise ValueError('kernel_init="base" needs a phi with parameters, but phi is "identity"; use '
                          'kernel_init="replicate" or phi="affine".')
     check_alike(slots)
+    slots = native(slots)
     several, single = zip(*(_parts(slot, frozen, tuned) for slot in slots), strict=True)
     stacked = {"kernels": jax.tree.map(lambda *leaves: jnp.stack(leaves), *several)}
     if phi == "affine":
@@ -77,7 +79,8 @@ def tune(stacked, alpha):
     if not isinstance(stacked, Mapping) or "kernels" not in stacked:
         raise ValueError("tune got parameters without 'kernels'; make them with init, or from a trained base "
                          "network's with from_base, trees with dynjax.stack.")
-    known, alpha = _objectives(stacked), jnp.asarray(alpha)
+    stacked = native(stacked)
+    known, alpha = _objectives(stacked), jnp.asarray(native(alpha))
     if known is not None and alpha.shape != (known,):
         raise ValueError(f"alpha has shape {alpha.shape}; wanted a last axis of {known}, one number for every "
                          "objective.")

@@ -9,6 +9,7 @@ from dynjax.control.base import check_variables
 from dynjax.control.space import AlphaSpace
 from dynjax.control.tunable.per_image import per_image
 from dynjax.control.tunable.stacking import candidates, stack, tune
+from dynjax.image.native import native
 
 
 class Tuned:
@@ -40,7 +41,7 @@ class Tuned:
           variables: the wrapper's. alpha: one point, (P,) or a dict by name.
         """
         alpha = shared_alpha(alpha, self._names())
-        others = {name: tree for name, tree in variables.items() if name != "params"}
+        others = {name: native(tree) for name, tree in variables.items() if name != "params"}
         return self.base_network, {"params": self._tune(variables["params"], alpha), **others}
 
     def from_base(self, base_variables, key=None, x=None, *, kernel_init="replicate"):
@@ -67,7 +68,7 @@ class Tuned:
                 raise ValueError("from_base got variables that are stacked already; wanted the base network's. Bake "
                                  "them first, or use them as they are.")
         trees = [variables["params"] for variables in given]
-        others = {name: tree for name, tree in given[0].items() if name != "params"}
+        others = {name: native(tree) for name, tree in given[0].items() if name != "params"}
         params = stack(trees if len(trees) > 1 else trees[0], self._objectives(), kernel_init=kernel_init,
                        **self._options(), **self._patterns(trees[0]))
         return {"params": params, **others}
