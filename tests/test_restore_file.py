@@ -350,6 +350,18 @@ def test_a_camera_s_jpeg_with_a_preview_is_one_picture(tmp_path, type, is_one):
             restore_file(Untouched(), {}, tmp_path / "a.jpg", tmp_path / "out.png")
 
 
+def test_a_jpeg_of_several_images_of_one_size_is_several(tmp_path):
+    """Of no kind that is defined; one that belongs to the first, as a map of gains, is said to in the first's XMP."""
+    image, other = Image.fromarray(NOISE), Image.fromarray(255 - NOISE)
+    image.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[other])
+    with pytest.raises(ValueError, match=r"a\.jpg holds several"):
+        restore_file(Untouched(), {}, tmp_path / "a.jpg", tmp_path / "out.png")
+    image.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[other],
+               xmp=XMP + b'<!-- hdrgm:Version="1.0" -->')
+    run(tmp_path / "a.jpg", tmp_path / "out.png")
+    np.testing.assert_array_equal(read_picture(tmp_path / "out.png"), read_picture(tmp_path / "a.jpg"))
+
+
 @pytest.mark.parametrize("name", ["x.jpg", "x", "x.tif", "x.png.zip"])
 def test_write_png_writes_png(tmp_path, name):
     with pytest.raises(ValueError, match=r"write_png got .*; wanted a path that ends in \.png"):

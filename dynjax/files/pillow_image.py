@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from dynjax.files.image_errors import PictureError, check_size, too_large, without_range
+from dynjax.files.image_metadata import BOUND
 from dynjax.files.image_pixels import rescale
 from dynjax.files.messages import one_line
 from dynjax.files.orientation import ORIENTATION, turned
@@ -134,7 +135,23 @@ def has_further_frames(image):
         return _is_followed(image)
     if image.format != "MPO":
         return getattr(image, "is_animated", False)
-    return any("Multi-Frame" in entry["Attribute"]["MPType"] for entry in image.mpinfo[0xB002])
+    kinds = [entry["Attribute"]["MPType"] for entry in image.mpinfo[0xB002]]
+    return any("Multi-Frame" in kind or (kind == "Undefined" and number and _is_of_one_size(image, number))
+               for number, kind in enumerate(kinds))
+
+
+def _is_of_one_size(image, number):
+    """Whether a further image in a camera's JPEG is as large as the first, and no map of gains or depths to it."""
+    if any(sign in image.info.get("xmp", b"") for sign in BOUND):
+        return False
+    size = image.size
+    try:
+        image.seek(number)
+        return image.size == size
+    except Exception:   # the first one is sound
+        return False
+    finally:
+        image.seek(0)
 
 
 def _is_followed(image):
