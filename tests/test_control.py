@@ -51,7 +51,7 @@ def test_another_control_is_chosen_by_its_name_alone(name):
     model = build(config).model
     assert type(model).__name__ == name and model.alpha == ("fidelity", "perceptual")
     config.control.kernels = 3
-    with pytest.raises(ValueError, match=r"no such option; it takes none\. Leave it out, or empty: --config.control.k"):
+    with pytest.raises(ValueError, match=r"no such option; it takes none\. Leave it out, or empty: --config.control"):
         build(config)
 
 
@@ -63,3 +63,14 @@ def test_a_model_of_unnamed_networks_is_measured_by_the_config_s_names(tmp_path)
     dynjax.save(tmp_path / "model.safetensors", unnamed, unnamed.from_base(base))
     measure_run(config, workdir=tmp_path, out=tmp_path / "out", metrics=["psnr_rgb"], alphas=2)
     assert "fidelity" in (tmp_path / "out" / "table.md").read_text()
+
+
+def test_separate_networks_are_measured_by_their_objectives_beside_their_blend(tmp_path):
+    config = import_module("configs.sr_separate").get_config("smoke")
+    config.control.name = "Blend"
+    experiment = build(config)
+    dynjax.save(tmp_path / "model.safetensors", experiment.model, experiment.fresh_variables())
+    with pytest.raises(ValueError, match="--appearance looks at a DynamicNet, and the model is a Blend"):
+        measure_run(config, workdir=tmp_path, appearance=True)
+    measure_run(config, workdir=tmp_path, objectives=True, alphas=2)
+    assert "blend of the ends" in "".join(path.read_text() for path in (tmp_path / "evaluation").glob("*.csv"))

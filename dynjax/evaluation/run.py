@@ -132,11 +132,12 @@ def _kind(task, **asked):
 
 def _check_flags(kind, net, given):
     """Refuses flags that belong to another kind of evaluation, and kinds for another kind of network."""
-    wanted = {"kernels": "weights", "appearance": "activations"}.get(kind)
-    if wanted is not None and net.acts_on != wanted:
-        example = {"weights": "Tunable", "activations": "DynamicNet"}[wanted]
-        raise ValueError(f"--{kind} looks at a {example}, and the model is a {type(net).__name__}; wanted a config "
-                         f"of a control that acts on {wanted}.")
+    if kind == "kernels" and net.acts_on != "weights":
+        raise ValueError(f"--kernels looks at a Tunable, and the model is a {type(net).__name__}; wanted a config of a "
+                         "control that acts on weights.")
+    if kind == "appearance" and net.space.domain != "range":
+        raise ValueError(f"--appearance looks at a DynamicNet, and the model is a {type(net).__name__}; wanted a "
+                         "config of a control that acts on activations, each number of alpha on its own and 0 for nothing.")
     for name, value in given.items():
         if value is not None and name not in FLAGS[kind]:
             kinds = [other for other, names in FLAGS.items() if name in names]

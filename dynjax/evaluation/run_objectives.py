@@ -26,7 +26,7 @@ def measure_objectives_of(experiment, net, variables, source, *, alphas, out, gr
     points, labels, trained = points_of_curve(experiment, alphas)
     ends = experiment.space.ends
     others = {each.name: (each.net, each.variables) for each in fixed_models(fixed, taken=("input",))}
-    blends = {"blend of the ends": ends}
+    blends = {"blend of the ends": tuple(ends)}
     if others:
         last = list(others)[-1]
         blends[f"blend to {last}"] = (ends[0], last)
