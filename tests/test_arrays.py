@@ -25,6 +25,14 @@ def test_safetensors_round_trip_with_metadata(tmp_path):
     assert read_safetensors(tmp_path / "x.safetensors", widen=False)[0]["half"].dtype == ml_dtypes.bfloat16
 
 
+def test_safetensors_come_in_the_order_of_the_file(tmp_path):
+    """So that messages that list names are the same every time."""
+    names = [f"body.{index:02}.weight" for index in range(40)]
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(to_safetensors({name: np.zeros(1, np.float32) for name in names}))
+    assert list(read_arrays(path)) == names
+
+
 def test_safetensors_of_the_reference_writer(shared):
     expected = np.load(shared("parity/pth/sample_safetensors_expected.npz"), allow_pickle=False)
     arrays = read_arrays(shared("parity/pth/sample.safetensors"))

@@ -1,4 +1,6 @@
 """Official weights: the programs' own outputs are reproduced, and what does not fit is refused by name."""
+import re
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -346,8 +348,10 @@ def test_a_tunable_checkpoint_needs_a_tunable_network(parity):
     case = parity("ms_tunable_edsr_x2")
     config = dict(case.meta["config"])
     net = pretrained.build(config.pop("net"), **config)
-    with pytest.raises(ValueError, match="several kernels a layer but EDSR has one; wanted Tunable around it"):
+    with pytest.raises(ValueError, match="several kernels a layer but EDSR has one; wanted Tunable around it") as told:
         pretrained.load(net.net, case.params())
+    advised = re.search(r"It looks like that of (pretrained\.build\('TunableEDSR', .*\))", str(told.value))[1]
+    assert pretrained.load(eval(advised), case.params())
     with pytest.raises(ValueError, match=r"missing: body\.0\.conv1\.mlp\.bias"):
         pretrained.load(net, {name: array for name, array in case.params().items() if "mlp" not in name})
 

@@ -40,12 +40,14 @@ def read_safetensors(path, *, widen=True):
 def parse_safetensors(data, path, *, widen=True):
     """The same from the file's bytes; `path` is for the error sentence."""
     try:
-        entries = safetensors.deserialize(data)
-        metadata = _split(data)[0].get("__metadata__") or {}
+        entries = dict(safetensors.deserialize(data))
+        header, _ = _split(data)
     except (safetensors.SafetensorError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as safetensors ({one_line(error)}). The file is damaged or of another "
                          "kind; fetch or write it again.") from None
-    return {name: _array(name, entry, widen, path) for name, entry in entries}, metadata
+    # The library gives them in an order of chance; messages are to name them in the file's.
+    arrays = {name: _array(name, entries[name], widen, path) for name in header if name in entries}
+    return arrays, header.get("__metadata__") or {}
 
 
 def to_safetensors(arrays, metadata=None):

@@ -79,6 +79,10 @@ def _sought(layout, path, stacked):
     return (official_name(official, leaf.official), leaf.convert) if leaf else (None, None)
 
 
+class StackedError(ValueError):
+    """Several kernels a layer for a network that has one."""
+
+
 class Match(NamedTuple):
     """Official arrays in the places of ours.
 
@@ -113,8 +117,8 @@ def match(net, arrays):
     shapes = _shapes(plain, layout)
     stacked = _is_stacked(layout, shapes, arrays)
     if stacked and not tuned:
-        raise ValueError(f"the source has several kernels a layer but {type(net).__name__} has one; wanted Tunable "
-                         "around it, as pretrained.build gives it for the official tunable classes.")
+        raise StackedError(f"the source has several kernels a layer but {type(net).__name__} has one; wanted Tunable "
+                           "around it, as pretrained.build gives it for the official tunable classes.")
     if stacked:
         shapes = jax.eval_shape(_with_alpha(net, layout, arrays).from_base, shapes)
     return _matched(shapes, layout, dict(arrays), stacked), stacked

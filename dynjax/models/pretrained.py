@@ -6,7 +6,7 @@ from dynjax.devices import check_platform
 from dynjax.files import read_arrays
 from dynjax.models import families  # noqa: F401  (makes the official programs known)
 from dynjax.models.layouts import layouts
-from dynjax.models.matching import match, score
+from dynjax.models.matching import StackedError, match, score
 from dynjax.models.official import build
 from dynjax.models.recognition import candidates
 from dynjax.models.state_dicts import checked, listed, main_part, parts_that_fit
@@ -46,7 +46,10 @@ def load(net, source, *, kernel_init="replicate", entry=None):
     source = checked(read_arrays(source) if isinstance(source, str) or hasattr(source, "__fspath__") else source)
     part = _part(net, source, entry)
     arrays = part.arrays()
-    found, stacked = match(net, arrays)
+    try:
+        found, stacked = match(net, arrays)
+    except StackedError as error:
+        raise ValueError(f"{error} {_looks_like(told(arrays))}".rstrip()) from None
     if found.problems:
         said = "; ".join(f"{kind}: {listed(names)}" for kind, names in found.problems.items())
         where = f" in its entry {part.name}" if part.name else ""
@@ -118,7 +121,7 @@ def _advice(net, arrays, problems):
     if found is None:
         return unknown
     if found.arguments is None:
-        return f"It looks like {found.said()}, which none of these networks has."
+        return _looks_like(found)
     # What is left over makes no other network of it.
     used = {name: array for name, array in arrays.items() if name not in problems.get("left over", ())}
     if set(problems) == {"left over"} and next(candidates(used), None) == found:
@@ -126,7 +129,15 @@ def _advice(net, arrays, problems):
     if _is_built_as(net, found):
         return ("Otherwise it is of this network: see whether the source is whole, and whether the network has the "
                 "arguments that change no size.")
-    return f"It looks like that of {found.said()}{_asked(found)}."
+    return _looks_like(found)
+
+
+def _looks_like(found):
+    """What a Likely is, in a sentence; nothing of None."""
+    if found is None:
+        return ""
+    return (f"It looks like {found.said()}, which none of these networks has." if found.arguments is None else
+            f"It looks like that of {found.said()}{_asked(found)}.")
 
 
 def told(arrays):
