@@ -38,7 +38,7 @@ class _WithBlocks:
         if "params" not in base_variables:
             raise ValueError(f"from_base got a tree with {', '.join(base_variables) or 'nothing in it'}; wanted the "
                              'main network\'s variables, {"params": ...}.')
-        base_variables, x = native((base_variables, x))
+        base_variables, x = native(base_variables), native(x)
         if key is None or x is None:
             raise ValueError("from_base got no key or no x; wanted both: blocks are drawn, for the shapes that the "
                              "main network has on such an input.")
