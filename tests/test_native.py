@@ -44,7 +44,7 @@ def test_float32_of_the_other_byte_order_stays_float32():
 
 def test_what_is_native_stays_the_object_it_is():
     tree = {"a": IMAGES, "b": jnp.ones(2), "c": 3}
-    assert all(native(tree)[name] is value for name, value in tree.items())
+    assert all(native(tree)[name] is value for name, value in tree.items()) and native(tree) is tree
     assert native(np.array(1.5, ">f4")) == np.float32(1.5) and native(np.array([1], ">i2")).dtype == np.int16
 
 

@@ -37,7 +37,7 @@ class _WithBlocks:
           ValueError: no such module in the main network, variables without "params", or a DynamicNet's tree.
         """
         check_variables(base_variables, "the main network's variables")
-        base_variables, x = native((base_variables, x))
+        base_variables, x = native(base_variables), native(x)
         if key is None or x is None:
             raise ValueError("from_base got no key or no x; wanted both: blocks are drawn, for the shapes that the "
                              "main network has on such an input.")
