@@ -284,3 +284,8 @@ def test_points_that_are_no_array_are_told_by_grid(alphas, x):
     control = DNI(TINY, alpha=NAMES)
     with pytest.raises(ValueError, match=r"wanted \(A, P\), a list of points"):
         dynjax.grid(control, control.init(jax.random.key(0), x, [1.0, 0.0]), x, alphas)
+
+
+def test_styles_that_are_trained_in_a_box_are_looked_at_in_it():
+    control = CIN.from_config(nn.GroupNorm(1), names=NAMES, domain="box")
+    assert control.space.contains([1.0, 1.0]) and not CIN(nn.GroupNorm(1), alpha=NAMES).space.contains([1.0, 1.0])

@@ -21,17 +21,20 @@ class CIN(nn.Module, Tuned):
       alpha: the names of the S styles, or S.
       norms: patterns of the modules that are tuned, such as ("**/norm*",); by default all modules that have a
         parameter named "scale".
+      domain: which values of alpha are trained, for `space`: "simplex", numbers that sum to one, or "box", each from 0
+        to 1.
     """
     net: nn.Module
     alpha: tuple[str, ...] | int
     norms: tuple[str, ...] = ()
+    domain: str = "simplex"
 
     kernels, phi, hidden, frozen = None, "identity", (), ()
 
     @classmethod
     def from_config(cls, net, *, names, domain, **options):
         """The control that a config describes; see `Control`."""
-        return cls(net, alpha=tuple(names), **options)
+        return cls(net, alpha=tuple(names), domain=domain, **options)
 
     @property
     def base_network(self):

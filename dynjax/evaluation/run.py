@@ -137,8 +137,7 @@ def _check_flags(kind, net, given):
                          "control that acts on weights.")
     if kind == "appearance" and net.space.domain != "range":
         raise ValueError(f"--appearance looks at a DynamicNet, and the model is a {type(net).__name__}; wanted a "
-                         "config of a control that acts on activations, each number of alpha on its own and 0 for "
-                         "nothing.")
+                         "config of a control that acts on activations, each of alpha's numbers alone, from 0.")
     for name, value in given.items():
         if value is not None and name not in FLAGS[kind]:
             kinds = [other for other, names in FLAGS.items() if name in names]

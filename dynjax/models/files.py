@@ -27,7 +27,7 @@ def save(path, net, variables, card=None, *, half=False):
 
     Args:
       path: a name ending in .safetensors.
-      net: a linen module of a registered class: a plain network, Tunable, DynamicNet, ...
+      net: a linen module of a registered class: a base network, Tunable, DynamicNet, ...
       variables: its variables, {"params": ...} with dicts, lists and tuples of arrays inside.
       card: a dict of what JSON can hold: data, steps, measured values, licence of what it was trained with.
       half: store float32 arrays as float16, half the size; `load` gives them back as float32.

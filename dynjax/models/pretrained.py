@@ -26,7 +26,7 @@ def load(net, source, *, kernel_init="replicate", entry=None):
     own arrays is not, but for text and single numbers about the training.
 
     Args:
-      net: from `pretrained.build`, or made by hand: a plain network, DynamicNet around one, Tunable
+      net: from `pretrained.build`, or made by hand: a base network, DynamicNet around one, Tunable
         around one, or a tunable layer.
       source: a path (.npz, .safetensors, PyTorch's .pth, MindSpore's .ckpt; the content tells which) or a dict of
         arrays or PyTorch tensors by official names.

@@ -96,7 +96,7 @@ class Tuned:
         return {"frozen": self.frozen}
 
     def _tune(self, params, alpha):
-        """The plain network's parameters at alpha [P]."""
+        """The base network's parameters at alpha [P]."""
         if self.phi == "affine" and isinstance(params, Mapping) and "kernels" in params and "phi" not in params:
             raise ValueError(f"{type(self).__name__} has phi='affine' but the parameters have no 'phi'; they belong "
                              "to a network with phi='identity'.")
