@@ -177,8 +177,9 @@ def test_a_mixture_of_outputs_is_no_network(x):
 
 @pytest.mark.parametrize("make", [DNI, Blend])
 def test_the_derivative_by_alpha_is_that_of_the_mixture_at_a_corner_too(make, x):
-    control = make(TINY, alpha=NAMES)
-    variables = control.from_base([TINY.init(jax.random.key(key), x) for key in (0, 1)])
+    control, rng = make(TINY, alpha=NAMES), np.random.default_rng(0)
+    moved = lambda leaf: leaf + np.float32(0.2) * rng.standard_normal(leaf.shape, np.float32)   # its last layer is zero
+    variables = control.from_base([jax.tree.map(moved, TINY.init(jax.random.key(key), x)) for key in (0, 1)])
     energy = jax.jit(lambda alpha: jnp.sum(control.apply(variables, x, alpha)**2))
     corner, step = jnp.array([1.0, 0.0]), 1e-2
     difference = [(energy(corner + step * way) - energy(corner - step * way)) / (2 * step) for way in jnp.eye(2)]
