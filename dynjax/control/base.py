@@ -1,4 +1,5 @@
 """The protocol of a control: what everything above this room may ask of a network that alpha tunes."""
+import dataclasses
 import inspect
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -67,6 +68,26 @@ class Control(Protocol, metaclass=_ByMembers):
     def bake(self, variables: Any, alpha: Any) -> tuple[nn.Module, Any]:
         """A network without alpha and its variables, which computes what this one does at `alpha`."""
         ...
+
+
+class AroundNet:
+    """What controls whose base network is their field `net` share."""
+
+    @classmethod
+    def from_config(cls, net, *, names, domain, **options):
+        """The control that a config describes; see `Control`."""
+        if "domain" in (field.name for field in dataclasses.fields(cls)):
+            options["domain"] = domain
+        return cls(net, alpha=tuple(names), **options)
+
+    @property
+    def base_network(self):
+        """The wrapped network, unbound."""
+        return self.net.clone(parent=None, name=None)
+
+    def with_base_network(self, net):
+        """The same control around another base network."""
+        return self.clone(net=net)
 
 
 def base_network(model):

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 import flax.linen as nn
 import jax
 
+from dynjax.control.base import AroundNet
 from dynjax.control.tunable import paths
 from dynjax.control.tunable.wrapper import Tuned
 
 
-class CIN(nn.Module, Tuned):
+class CIN(nn.Module, AroundNet, Tuned):
     """A network whose norms have one scale and bias a style, mixed: `apply(variables, x, alpha, *args, **kwargs)`.
 
     gamma = sum_s alpha_s gamma_s and beta likewise (Dumoulin et al. 2017, section 2); all else is shared by the
@@ -30,20 +31,6 @@ class CIN(nn.Module, Tuned):
     domain: str = "simplex"
 
     kernels, phi, hidden, frozen = None, "identity", (), ()
-
-    @classmethod
-    def from_config(cls, net, *, names, domain, **options):
-        """The control that a config describes; see `Control`."""
-        return cls(net, alpha=tuple(names), domain=domain, **options)
-
-    @property
-    def base_network(self):
-        """The wrapped network, unbound."""
-        return self.net.clone(parent=None, name=None)
-
-    def with_base_network(self, net):
-        """The same control around another base network."""
-        return self.clone(net=net)
 
     def _patterns(self, params):
         norms = (self.norms,) if isinstance(self.norms, str) else tuple(self.norms)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from dynjax.control.alpha import alpha_array, objective_names
-from dynjax.control.base import check_variables
+from dynjax.control.base import AroundNet, check_variables
 from dynjax.control.space import AlphaSpace
 from dynjax.control.tunable.per_image import per_image
 from dynjax.control.tunable.stacking import check_alike
@@ -15,7 +15,7 @@ from dynjax.image.native import native
 KERNEL_INITS = ("replicate",)
 
 
-class SeparateNetworks(nn.Module):
+class SeparateNetworks(nn.Module, AroundNet):
     """W trained networks of one architecture; the tree is {collection: {name: that network's}} for all collections.
 
     Attributes:
@@ -27,11 +27,6 @@ class SeparateNetworks(nn.Module):
 
     acts_on = "weights"
 
-    @classmethod
-    def from_config(cls, net, *, names, domain, **options):
-        """The control that a config describes; see `Control`."""
-        return cls(net, alpha=tuple(names), **options)
-
     @property
     def names(self):
         """The names of the networks, in the order of alpha's numbers."""
@@ -41,15 +36,6 @@ class SeparateNetworks(nn.Module):
     def space(self):
         """Mixtures whose weights sum to one; what is between and beyond the networks was never trained."""
         return AlphaSpace(self.names, "simplex")
-
-    @property
-    def base_network(self):
-        """The network of which there are several, unbound."""
-        return self.net.clone(parent=None, name=None)
-
-    def with_base_network(self, net):
-        """The same control around another base network."""
-        return self.clone(net=net)
 
     def base_key(self, trains):
         """The network's name where `trains` is one network's parameters."""

@@ -5,7 +5,7 @@ import flax.linen as nn
 import jax
 
 from dynjax.control.alpha import alpha_array, objective_names, shared_alpha
-from dynjax.control.base import check_variables
+from dynjax.control.base import AroundNet, check_variables
 from dynjax.control.space import AlphaSpace
 from dynjax.control.tunable.per_image import per_image
 from dynjax.control.tunable.stacking import candidates, stack, tune
@@ -143,7 +143,7 @@ class Tuned:
                 self.put_variable(collection, name, value)
 
 
-class Tunable(nn.Module, Tuned):
+class Tunable(nn.Module, AroundNet, Tuned):
     """A linen network tuned by alpha: `apply(variables, x, alpha, *args, **kwargs)` (Maggioni et al. 2023, eq. 5).
 
     Every parameter of `net` becomes W candidates; each layer mixes its own with the weights phi(alpha). The network is
@@ -172,20 +172,6 @@ class Tunable(nn.Module, Tuned):
     hidden: tuple[int, ...] = ()
     frozen: tuple[str, ...] = ()
     domain: str = "simplex"
-
-    @classmethod
-    def from_config(cls, net, *, names, domain, **options):
-        """The control that a config describes; see `Control`."""
-        return cls(net, alpha=tuple(names), domain=domain, **options)
-
-    @property
-    def base_network(self):
-        """The wrapped network, unbound."""
-        return self.net.clone(parent=None, name=None)
-
-    def with_base_network(self, net):
-        """The same control around another base network."""
-        return self.clone(net=net)
 
     @nn.compact
     def __call__(self, x, alpha, *args, **kwargs):
