@@ -15,7 +15,7 @@ import dynjax
 from dynjax.control import DynamicNet
 from dynjax.evaluation import Attributes, attribute_figures, measure_attributes, measure_run, report_attributes
 from dynjax.evaluation import run as measure
-from dynjax.evaluation.attribute_report import attribute_table
+from dynjax.evaluation.attributes.report import attribute_table
 from dynjax.evaluation.devices import over_devices
 from dynjax.experiment import Experiment
 from dynjax.files import read_picture
@@ -119,7 +119,7 @@ def test_values_and_pictures_by_hand():
 def test_nothing_depends_on_the_number_of_devices(monkeypatch):
     model, variables = built()
     measured = lambda: measure_attributes(model, variables, NOISE, ALPHAS, answer=answer, measures=RED, chunk=2, keep=3)
-    module, used = importlib.import_module("dynjax.evaluation.attributes"), []
+    module, used = importlib.import_module("dynjax.evaluation.attributes.measure"), []
     shared_out = lambda work, items, shared: over_devices(
         lambda variables, item: used.append(jax.tree.leaves(variables)[0].devices()) or work(variables, item), items,
         shared)

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from dynjax import metrics
-from dynjax.control import Tunable
+from dynjax.control import AlphaSpace, Tunable
 from dynjax.data import evaluation_images, open_source
-from dynjax.evaluation import alpha_points, evaluate, mean_rows, measure
+from dynjax.evaluation import evaluate, mean_rows, measure
 from dynjax.files import read_picture
 from dynjax.image.resize import resize_bicubic
 from dynjax.metrics import table
@@ -67,7 +67,7 @@ def pictures(*sizes, channels=3):
 
 
 def test_rows_are_one_a_picture_and_method_with_the_floor_first(model, quick_metrics):
-    found = measure(*model, SuperResolution(2), pictures((40, 48), (33, 32)), alpha_points(("a", "b"), 3), keep=1)
+    found = measure(*model, SuperResolution(2), pictures((40, 48), (33, 32)), AlphaSpace(("a", "b")).sweep(3), keep=1)
     assert [(row["image"], row["method"], row["alpha_plain"], row["alpha_bright"]) for row in found.rows[:4]] == [
         ("p0", "bicubic", None, None), ("p0", "tunable", 1, 0), ("p0", "tunable", 0.5, 0.5), ("p0", "tunable", 0, 1)]
     assert [row["image"] for row in found.rows] == ["p0"] * 4 + ["p1"] * 4
@@ -206,7 +206,7 @@ def test_the_files_hold_what_the_rows_say(model, tmp_path, capsys):
     """With the metrics themselves; PSNR is checked against its formula."""
     out = tmp_path / "deep" / "evaluation"
     rows = evaluate(*model, SuperResolution(2), pictures((64, 72), (64, 72)), out=out, progress=False,
-                    alphas=alpha_points(("plain", "bright"), 2))
+                    alphas=AlphaSpace(("plain", "bright")).sweep(2))
     assert sorted(path.name for path in out.iterdir()) == ["grid.csv", "plot.png", "sheet.png", "table.csv", "table.md"]
 
     with (out / "grid.csv").open(newline="") as file:

@@ -56,7 +56,7 @@ def test_rows_do_not_depend_on_the_number_of_devices(variables):
 
 
 def test_every_device_works(variables, monkeypatch):
-    module, used = importlib.import_module("dynjax.evaluation.measure"), []
+    module, used = importlib.import_module("dynjax.evaluation.restoration.measure"), []
 
     def grid(*arguments, **options):
         outputs = module_grid(*arguments, **options)

@@ -8,7 +8,7 @@ import pytest
 
 from dynjax.control import Tunable
 from dynjax.evaluation import evaluate, measure
-from dynjax.evaluation.layout import layout_rows
+from dynjax.evaluation.restoration.layout import layout_rows
 from dynjax.networks.layers import reflect
 from dynjax.tasks import Denoise
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from dynjax.evaluation import Picture, alpha_row, contact_sheet, plot_tradeoff
-from dynjax.evaluation.plot import _numbers, _on_a_line, spread
+from dynjax.evaluation.drawing import spread
+from dynjax.evaluation.restoration.plot import _numbers, _on_a_line
 from dynjax.files import read_picture
 
 

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dynjax.control import Tunable
-from dynjax.evaluation import alpha_points, report_kernels
-from dynjax.evaluation.kernels import principal_components, tuned_kernels
+from dynjax.control import AlphaSpace, Tunable
+from dynjax.evaluation import report_kernels
+from dynjax.evaluation.analysis.kernels import principal_components, tuned_kernels
 from dynjax.files import read_picture
 
 
@@ -40,7 +40,7 @@ def test_kernels_are_those_that_the_network_uses(variables):
 
 def test_two_numbers_that_sum_to_one_move_kernels_along_a_line(variables):
     """An affine map of one free number: one component, its score linear in alpha (the paper's figure 9)."""
-    points = alpha_points(("a", "b"), 6)
+    points = AlphaSpace(("a", "b")).sweep(6)
     scores, shares, directions = principal_components(tuned_kernels(NET, variables, points).layers["head"])
     assert shares[0] == pytest.approx(1, abs=1e-9) and directions.shape[1:] == (3, 3, 3, 3)
     steps = np.diff(scores[:, 0])
@@ -48,7 +48,7 @@ def test_two_numbers_that_sum_to_one_move_kernels_along_a_line(variables):
 
 
 def test_the_files(variables, tmp_path, capsys):
-    report_kernels(NET, variables, alpha_points(("a", "b"), 5), tmp_path)
+    report_kernels(NET, variables, AlphaSpace(("a", "b")).sweep(5), tmp_path)
     with (tmp_path / "kernels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["layer"] for row in rows] == ["body", "head", "tail"] and float(rows[0]["first"]) > 0.999

@@ -17,7 +17,7 @@ from dynjax.evaluation import (
     plot_objectives,
     report_objectives,
 )
-from dynjax.evaluation.objective_plane import curve_order
+from dynjax.evaluation.pareto.objective_plane import curve_order
 from dynjax.files import read_picture
 from dynjax.networks import EDSR
 from dynjax.objectives import build_multi_loss

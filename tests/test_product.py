@@ -9,7 +9,7 @@ import pytest
 
 from dynjax.control import DynamicNet, Tunable, TuningBlock, grid
 from dynjax.evaluation import Product, product_grid
-from dynjax.evaluation.stages import in_stages
+from dynjax.evaluation.pareto.stages import in_stages
 
 KEY = jax.random.key(0)
 AXES = [[0, 0.5, 1], [-1, 1], [0, 0.25, 0.5, 1, 2]]   # 3 x 2 x 5

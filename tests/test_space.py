@@ -12,12 +12,15 @@ NAMES = ("fidelity", "perceptual")
 
 @pytest.mark.parametrize("space, count, points", [
     (AlphaSpace(NAMES), 3, [[1, 0], [0.5, 0.5], [0, 1]]),
+    (AlphaSpace(NAMES), 5, [[1, 0], [0.75, 0.25], [0.5, 0.5], [0.25, 0.75], [0, 1]]),
+    (AlphaSpace(("a", "b", "c")), 3, [[1, 0, 0], [.5, .5, 0], [.5, 0, .5], [0, 1, 0], [0, .5, .5], [0, 0, 1]]),
     (AlphaSpace(("a", "b", "c")), 2, [[1, 0, 0], [0, 1, 0], [0, 0, 1]]),
     (AlphaSpace(("strength",)), 3, [[0], [0.5], [1]]),
     (AlphaSpace(NAMES, "box"), 2, [[0, 0], [0, 1], [1, 0], [1, 1]]),
     (AlphaSpace(("x", "y"), "range", -1, 1), 3, [[-1, -1], [0, 0], [1, 1]])])
 def test_a_sweep_goes_through_the_domain(space, count, points):
     np.testing.assert_array_equal(space.sweep(count), points)
+    assert space.sweep(count).dtype == np.float32
     assert all(space.contains(point) for point in space.sweep(count))
 
 

@@ -183,7 +183,7 @@ def test_what_evaluate_is_given_is_looked_at_before_the_work(config, finished, t
     Path("file").write_text("mine")
     Path("empty").mkdir()
     Path("link").symlink_to("nowhere")
-    monkeypatch.setattr(sys.modules["dynjax.evaluation.measure"], "over_devices", None)   # the work
+    monkeypatch.setattr(sys.modules["dynjax.evaluation.restoration.measure"], "over_devices", None)   # the work
     with pytest.raises(ValueError, match=said):
         measure_run(config, **{"workdir": finished, **given})
     assert {path.name for path in tmp_path.iterdir()} == {"file", "empty", "link", "run"}

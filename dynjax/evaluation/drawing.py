@@ -7,6 +7,8 @@ import sys
 
 from dynjax.files import write_atomically
 
+MOST_LABELS = 7   # along a curve
+
 
 def draws(function):
     """Makes a function draw with matplotlib's defaults: a style, TeX or a backend that was set are of other figures.
@@ -54,3 +56,9 @@ def _import():
             importlib.import_module("matplotlib")
         finally:
             os.environ["MPLBACKEND"] = named
+
+
+def spread(count, most):
+    """Indices of about `most` of `count` points, evenly spread from the first to the last."""
+    step = max(1, -(-(count - 1) // (most - 1)))
+    return sorted({*range(0, count, step), count - 1}) if count else []

@@ -1,9 +1,12 @@
 """The pictures of an evaluation as a task shows them; those that it cannot use are named and left out."""
 import logging
+import operator
+import sys
 
 import jax
 import numpy as np
 
+from dynjax.files.output import Output
 from dynjax.image.value_range import check_unit_range, is_floating
 
 log = logging.getLogger("dynjax.evaluation")
@@ -48,3 +51,18 @@ def leave_out(name, error, left_out, reasons):
 def no_usable(caller, reasons):
     """The ValueError of a function that was left with no picture: the last reason says why."""
     return ValueError(f"{caller} got no picture that can be used: {reasons[-1].rstrip('.')}. Give other pictures.")
+
+
+def measuring_bar(results, progress, *, of=None):
+    """A bar over the results of pictures; where the output is no terminal, a line every half minute.
+
+    Args:
+      results: one a picture. progress: whether to show it. of: the pictures, where the results do not know how many
+        there are.
+    """
+    from tqdm import tqdm
+
+    errors = Output(sys.stderr)
+    return tqdm(results, total=operator.length_hint(results if of is None else of) or None, unit=" pictures",
+                desc="measuring", mininterval=0.5 if errors.isatty() else 30, disable=not progress,
+                dynamic_ncols=True, file=errors)

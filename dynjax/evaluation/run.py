@@ -7,13 +7,13 @@ from dynjax import models
 from dynjax.control import Control
 from dynjax.data import evaluation_images
 from dynjax.devices import check_platform
-from dynjax.evaluation.appearance import report_appearance
+from dynjax.evaluation.analysis.appearance import report_appearance
+from dynjax.evaluation.analysis.kernels import report_kernels
+from dynjax.evaluation.attributes.run import measure_attributes_of
 from dynjax.evaluation.columns import METHOD
 from dynjax.evaluation.fixed_models import fixed_models
-from dynjax.evaluation.kernels import report_kernels
-from dynjax.evaluation.report import evaluate
-from dynjax.evaluation.run_attributes import measure_attributes_of
-from dynjax.evaluation.run_objectives import measure_objectives_of, points_of_curve
+from dynjax.evaluation.pareto.run import measure_objectives_of
+from dynjax.evaluation.restoration.report import evaluate
 from dynjax.experiment.build import build
 from dynjax.experiment.experiment import default_workdir
 from dynjax.files.output import say
@@ -40,7 +40,7 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
       objectives: measure in the space of the objectives instead of against targets; always so for tasks without one
         right answer. grid: points an alpha number for a grid over all combinations there.
       fixed: model files of ordinary networks to compare with, PATH or NAME=PATH. metrics: names of
-        dynjax.evaluation.quality, instead of the task's.
+        dynjax.evaluation.restoration.quality, instead of the task's.
 
     Raises:
       ValueError: the model file is missing or has no alpha, no pictures, and what else a user can put right.
@@ -74,7 +74,7 @@ def measure_run(config, *, workdir=None, model=None, data=None, alphas=None, out
     elif kind == "attributes":
         measure_attributes_of(experiment, net, variables, alphas=count, out=out, source=first)
     elif kind == "appearance":
-        points, _, _ = points_of_curve(experiment, count)
+        points, _, _ = experiment.curve(count)
         images = evaluation_images(experiment.evaluation_source(first))
         report_appearance(net, variables, experiment.task, images, points[:, 0], out=out)
     elif kind == "objectives":

@@ -97,6 +97,11 @@ class Experiment:
         """Points of alpha to look at, [A, P], None for a network without alpha; see `AlphaSpace.sweep`."""
         return None if self.space is None else self.space.sweep(count)
 
+    def curve(self, count):
+        """(points [A, P] of the curve that is evaluated, a label for each, the lowest and highest alpha trained)."""
+        points = self.space.sweep(count, outside=self.config.evaluation.get("outside", 0.0))
+        return points, [self.space.label(point) for point in points], (self.space.low, self.space.high)
+
 
 def _fitting(task, source):
     """The source, where it has what the task needs."""

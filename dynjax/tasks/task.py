@@ -9,8 +9,8 @@ class Task:
       multiple: evaluation pictures are cut at bottom and right to a multiple of this many pixels.
       upscale: output pixels per input pixel along each side.
       border: rows and columns cut off each side before PSNR and SSIM.
-      metrics: what answers are measured by, names of dynjax.evaluation.quality. judged: what PSNR and the like look at,
-        in words where it is not the whole picture; `loss_view` cuts it out.
+      metrics: what answers are measured by, names of dynjax.metrics.METRICS. judged: what PSNR and the like look at, in
+        words where it is not the whole picture; `loss_view` cuts it out.
       has_aim: whether what an answer should be depends on alpha; see `aim`.
       alpha_names: the names of alpha that aims need; empty where any will do.
       has_target: whether there is one right answer, so that PSNR and its like mean something.

@@ -7,9 +7,9 @@ import jax
 import numpy as np
 
 from dynjax.evaluation.devices import over_devices
-from dynjax.evaluation.fronts import monotonicity
-from dynjax.evaluation.objective_plane import TRAINED, curve_order
-from dynjax.evaluation.product import number_names
+from dynjax.evaluation.pareto.fronts import monotonicity
+from dynjax.evaluation.pareto.objective_plane import TRAINED, curve_order
+from dynjax.evaluation.pareto.product import number_names
 
 DISTANCE = "distance"
 VARIETY = "variety"

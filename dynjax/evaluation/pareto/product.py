@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.control import Control
-from dynjax.evaluation.stages import in_stages, stage_order
+from dynjax.evaluation.pareto.stages import in_stages, stage_order
 
 
 def product_grid(model, variables, x, axes, *, chunk=None):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from dynjax.evaluation.choice import choose_alpha, metric_curves
 from dynjax.evaluation.columns import in_words, title_of, value_text
 from dynjax.evaluation.drawing import draws, save_figure
-from dynjax.evaluation.fronts import monotonicity
+from dynjax.evaluation.pareto.fronts import monotonicity
+from dynjax.evaluation.restoration.choice import choose_alpha, metric_curves
 from dynjax.evaluation.tables import aligned, correlation_text, write_csv
 
 

@@ -9,10 +9,9 @@ from dynjax import metrics
 from dynjax.control import grid
 from dynjax.evaluation.columns import ALPHA, in_words
 from dynjax.evaluation.devices import over_devices
-from dynjax.evaluation.examples import examples_of, no_usable
-from dynjax.evaluation.fronts import monotonicity
-from dynjax.evaluation.measure import measuring_bar
-from dynjax.evaluation.product import number_names
+from dynjax.evaluation.examples import examples_of, measuring_bar, no_usable
+from dynjax.evaluation.pareto.fronts import monotonicity
+from dynjax.evaluation.pareto.product import number_names
 from dynjax.evaluation.sheet import alpha_rows
 from dynjax.evaluation.tables import aligned, correlation_text, tidy, write_csv
 from dynjax.files import write_atomically

@@ -3,7 +3,7 @@ import dataclasses
 
 import numpy as np
 
-from dynjax.evaluation.fronts import (
+from dynjax.evaluation.pareto.fronts import (
     convex_area,
     distance_to_curve,
     hypervolume,

@@ -3,8 +3,7 @@
 import numpy as np
 
 from dynjax.evaluation.columns import in_words, sum_to_one
-from dynjax.evaluation.drawing import draws, save_figure
-from dynjax.evaluation.plot import MOST_LABELS, spread
+from dynjax.evaluation.drawing import MOST_LABELS, draws, save_figure, spread
 
 CROSSES = ("tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive", "tab:cyan")
 DASHES = ("tab:green", "tab:gray", "tab:olive", "tab:cyan")

@@ -2,12 +2,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from dynjax.evaluation.choice_report import report_choice
-from dynjax.evaluation.layout import layout_rows, layout_table, level_rows, level_table
-from dynjax.evaluation.measure import Measurement, measure
-from dynjax.evaluation.plot import plot_tradeoff, plottable
+from dynjax.evaluation.restoration.choice_report import report_choice
+from dynjax.evaluation.restoration.layout import layout_rows, layout_table, level_rows, level_table
+from dynjax.evaluation.restoration.measure import Measurement, measure
+from dynjax.evaluation.restoration.plot import plot_tradeoff, plottable
+from dynjax.evaluation.restoration.sizes import EXACT_SIZES
 from dynjax.evaluation.sheet import contact_sheet
-from dynjax.evaluation.sizes import EXACT_SIZES
 from dynjax.evaluation.tables import conventions, format_table, mean_rows, write_csv
 from dynjax.files import write_atomically
 from dynjax.files.output import say

@@ -2,9 +2,9 @@
 from pathlib import Path
 
 from dynjax.evaluation.columns import ALPHA, in_words
-from dynjax.evaluation.objective_plane import TRAINED, figures, objective_plane, plane_names
-from dynjax.evaluation.objective_plot import plot_objectives
-from dynjax.evaluation.objective_space import measure_objectives
+from dynjax.evaluation.pareto.objective_plane import TRAINED, figures, objective_plane, plane_names
+from dynjax.evaluation.pareto.objective_plot import plot_objectives
+from dynjax.evaluation.pareto.objective_space import measure_objectives
 from dynjax.evaluation.tables import aligned, correlation_text, tidy, write_csv
 from dynjax.files import write_atomically
 from dynjax.files.output import say

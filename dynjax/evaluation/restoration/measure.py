@@ -3,8 +3,6 @@ import contextlib
 import dataclasses
 import functools
 import math
-import operator
-import sys
 from typing import Any
 
 import jax
@@ -13,10 +11,9 @@ import numpy as np
 from dynjax.control import grid
 from dynjax.evaluation.columns import ALPHA, METHOD, alpha_names, in_words, metrics_of, point_text
 from dynjax.evaluation.devices import over_devices
-from dynjax.evaluation.examples import examples_of, leave_out, no_usable
-from dynjax.evaluation.quality import check_metrics, check_statistics, quality
-from dynjax.evaluation.sizes import EXACT_SIZES, FewSizes
-from dynjax.files.output import Output
+from dynjax.evaluation.examples import examples_of, leave_out, measuring_bar, no_usable
+from dynjax.evaluation.restoration.quality import check_metrics, check_statistics, quality
+from dynjax.evaluation.restoration.sizes import EXACT_SIZES, FewSizes
 from dynjax.metrics import psnr
 from dynjax.metrics.preparation import to_levels
 from dynjax.networks.inputs import needed_besides
@@ -80,7 +77,7 @@ def measure(tunable, variables, task, images, alphas, *, fixed=None, metrics=Non
         not read, as `dynjax.data.evaluation_images` has it.
       alphas: [A, P] points of alpha; any real values.
       fixed: ordinary networks to compare with, {name: (net, variables, alpha [P] they were trained at, or None)}.
-      metrics: names of dynjax.evaluation.quality; the task's by default. LPIPS takes most of the time.
+      metrics: names of dynjax.evaluation.restoration.quality; the task's by default. LPIPS takes most of the time.
       niqe_statistics: file of pristine statistics (niqe_pris_params.npz) for NIQE; without one there is no NIQE.
       seed: of the task's random degradations; picture i draws the same whatever the others are.
       chunk: points of alpha side by side, as in dynjax.grid.
@@ -254,18 +251,3 @@ def _cut(outputs, target):
 
 def _eight_bit(images):
     return to_levels(np.asarray(images)).astype(np.uint8)
-
-
-def measuring_bar(results, progress, *, of=None):
-    """A bar over the results of pictures; where the output is no terminal, a line every half minute.
-
-    Args:
-      results: one a picture. progress: whether to show it. of: the pictures, where the results do not know how many
-        there are.
-    """
-    from tqdm import tqdm
-
-    errors = Output(sys.stderr)
-    return tqdm(results, total=operator.length_hint(results if of is None else of) or None, unit=" pictures",
-                desc="measuring", mininterval=0.5 if errors.isatty() else 30, disable=not progress,
-                dynamic_ncols=True, file=errors)

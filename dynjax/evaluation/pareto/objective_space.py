@@ -8,11 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from dynjax.evaluation.columns import point_text
-from dynjax.evaluation.comparisons import Comparisons, checked_blends, checked_fixed
 from dynjax.evaluation.devices import over_devices
-from dynjax.evaluation.examples import examples_of, no_usable
-from dynjax.evaluation.measure import measuring_bar
-from dynjax.evaluation.product import (
+from dynjax.evaluation.examples import examples_of, measuring_bar, no_usable
+from dynjax.evaluation.pareto.comparisons import Comparisons, checked_blends, checked_fixed
+from dynjax.evaluation.pareto.product import (
     Product,
     alpha_by_name,
     combinations,
@@ -163,8 +162,8 @@ def curve_points(model, alphas):
         names = number_names(model, 1)
         if len(names) > 1 and model.space.domain != "range":
             raise ValueError(f"measure_objectives got alphas of shape {alphas.shape} for the numbers "
-                             f"{', '.join(names)}; wanted (A, {len(names)}), such as dynjax.evaluation.alpha_points "
-                             "gives them.")
+                             f"{', '.join(names)}; wanted (A, {len(names)}), such as space.sweep gives "
+                             "them.")
         return np.repeat(alphas[:, None], len(names), axis=1)
     if alphas.ndim != 2 or not alphas.size:
         raise ValueError(f"measure_objectives got alphas of shape {alphas.shape}; wanted (A,), numbers for all blocks, "

@@ -2,10 +2,9 @@
 import math
 
 from dynjax.evaluation.columns import METHOD, alpha_of, sum_to_one, title_of
-from dynjax.evaluation.drawing import draws, save_figure
+from dynjax.evaluation.drawing import MOST_LABELS, draws, save_figure, spread
 
 NETWORKS = ("lpips_alex", "lpips_vgg")
-MOST_LABELS = 7
 MARKERS = ("s", "^", "D", "v")
 
 
@@ -76,9 +75,3 @@ def _on_a_line(points):
 
 def _finite(row, metric):
     return math.isfinite(row[metric]) and math.isfinite(row["psnr_rgb"])
-
-
-def spread(count, most):
-    """Indices of about `most` of `count` points, evenly spread from the first to the last."""
-    step = max(1, -(-(count - 1) // (most - 1)))
-    return sorted({*range(0, count, step), count - 1}) if count else []

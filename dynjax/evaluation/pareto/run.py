@@ -5,7 +5,7 @@ import numpy as np
 
 from dynjax.data import evaluation_images
 from dynjax.evaluation.fixed_models import fixed_models
-from dynjax.evaluation.objective_report import report_objectives
+from dynjax.evaluation.pareto.objective_report import report_objectives
 from dynjax.evaluation.rows import picture_rows
 from dynjax.objectives import build_multi_loss
 
@@ -23,7 +23,7 @@ def measure_objectives_of(experiment, net, variables, source, *, alphas, out, gr
       ValueError: a file that holds no ordinary network, no objective that can be measured.
     """
     settings = experiment.config.evaluation
-    points, labels, trained = points_of_curve(experiment, alphas)
+    points, labels, trained = experiment.curve(alphas)
     ends = experiment.space.ends
     others = {each.name: (each.net, each.variables) for each in fixed_models(fixed, taken=("input",))}
     blends = {"blend of the ends": tuple(ends)}
@@ -42,13 +42,6 @@ def measure_objectives_of(experiment, net, variables, source, *, alphas, out, gr
         trained=trained)
     picture_rows(net, variables, experiment.task, evaluation_images(source), points, labels,
                             Path(out) / "rows.png")
-
-
-def points_of_curve(experiment, count):
-    """(points [A, P] of the curve, a label for each, the lowest and highest alpha that was trained)."""
-    space = experiment.space
-    points = space.sweep(count, outside=experiment.config.evaluation.get("outside", 0.0))
-    return points, [space.label(point) for point in points], (space.low, space.high)
 
 
 def _measurable(experiment):

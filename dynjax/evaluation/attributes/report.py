@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dynjax.evaluation.attributes import (
+from dynjax.evaluation.attributes.measure import (
     BUILT_IN,
     DISTANCE,
     TOLERANCE,
@@ -14,7 +14,7 @@ from dynjax.evaluation.attributes import (
 )
 from dynjax.evaluation.columns import ALPHA
 from dynjax.evaluation.drawing import draws, save_figure
-from dynjax.evaluation.objective_plane import TRAINED, curve_order
+from dynjax.evaluation.pareto.objective_plane import TRAINED, curve_order
 from dynjax.evaluation.sheet import alpha_rows
 from dynjax.evaluation.tables import aligned, correlation_text, tidy, write_csv
 from dynjax.files import write_atomically

@@ -3,8 +3,7 @@ import jax
 import numpy as np
 
 from dynjax.data import fit_linear_judge
-from dynjax.evaluation.attribute_report import report_attributes
-from dynjax.evaluation.run_objectives import points_of_curve
+from dynjax.evaluation.attributes.report import report_attributes
 from dynjax.files.output import say
 
 INPUTS = 128
@@ -31,7 +30,7 @@ def measure_attributes_of(experiment, net, variables, *, alphas, out, source=Non
     count = settings.get("inputs", INPUTS)
     if count < 1:
         raise ValueError(f"evaluation.inputs is {count}; wanted 1 or more.")
-    points, labels, trained = points_of_curve(experiment, alphas)
+    points, labels, trained = experiment.curve(alphas)
     # Cut pictures have hair and mouth elsewhere.
     measures = {} if settings.get("crop") else dict(experiment.task.measures(source or settings.source))
     if settings.get("judge"):

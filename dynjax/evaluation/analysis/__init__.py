@@ -1,0 +1,1 @@
+"""What alpha does inside: to kernels, and to colour, structure and texture."""

@@ -1,0 +1,1 @@
+"""Attributes of images that a generator makes of fixed inputs, over alpha."""

@@ -1,0 +1,1 @@
+"""Restored images beside their targets over alpha: metrics, tables, plots, the best alpha of each image."""
