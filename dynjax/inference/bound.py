@@ -9,7 +9,7 @@ from dynjax.control import nested
 from dynjax.files.messages import first_line
 from dynjax.image.native import native
 from dynjax.inference.programs import Key, program
-from dynjax.networks.inputs import needed_besides
+from dynjax.networks.inputs import required_extra_args
 from dynjax.networks.layers import TooSmallError
 
 # What is run a few times only need not be fast: a large network compiles in a third of the time.
@@ -26,7 +26,7 @@ def bind(network, variables, alpha, further, size):
     Raises:
       ValueError: as for `restore`.
     """
-    needed = [name for each in nested(network) for name in needed_besides(each)]   # of a control, then what is in it
+    needed = [name for each in nested(network) for name in required_extra_args(each)]   # of a control, then what is in it
     second, inner = next(iter(needed), None), needed[1:]
     if second and alpha is None:
         raise ValueError(f"the network is a {type(network).__name__} and no {second} was given; wanted one, such as "

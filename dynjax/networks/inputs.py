@@ -2,7 +2,7 @@
 import inspect
 
 
-def needed_besides(net):
+def required_extra_args(net):
     """Names of what a network must be given besides the picture, in order: alpha, or FFDNet's noise level."""
     parameters = list(inspect.signature(type(net).__call__).parameters.values())[2:]   # behind self and the picture
     return [each.name for each in parameters

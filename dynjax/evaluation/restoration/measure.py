@@ -16,7 +16,7 @@ from dynjax.evaluation.restoration.quality import check_metrics, check_statistic
 from dynjax.evaluation.restoration.sizes import EXACT_SIZES, FewSizes
 from dynjax.metrics import psnr
 from dynjax.metrics.preparation import to_levels
-from dynjax.networks.inputs import needed_besides
+from dynjax.networks.inputs import required_extra_args
 from dynjax.networks.layers import TooSmallError
 
 
@@ -196,7 +196,7 @@ def _answers(tunable, weights, view, fixed, alphas, names, chunk):
 
 def _second(net, method, example):
     """What a network must be told besides the picture: FFDNet the noise level."""
-    wanted = needed_besides(net)
+    wanted = required_extra_args(net)
     if not wanted:
         return ()
     if wanted != ["sigma"] or "sigma" not in example:
