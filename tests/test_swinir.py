@@ -8,7 +8,7 @@ from dynjax.control import Tunable
 from dynjax.image import swinir_test
 from dynjax.models import pretrained
 from dynjax.networks import SwinIR
-from dynjax.networks.window_attention import image_of, relative_positions, shift_mask, windows_of
+from dynjax.networks.window_attention import image_of, relative_positions, shift_mask, window_partition
 
 PLAIN = ["classical_x3", pytest.param("classical_x4", marks=pytest.mark.slow), "lightweight_x2", "real_x4_1conv",
          "real_x4_3conv", "gray_dn", "color_dn", "jpeg_gray_w7", "jpeg_color_w7", "options", "window_ge_img"]
@@ -91,7 +91,7 @@ def test_windows_masks_and_positions(parity):
     for side in (7, 8):
         np.testing.assert_array_equal(relative_positions(side), case[f"out/relative_position_index_w{side}"])
     x = case["in/partition_x"]
-    windows = windows_of(x, 8)
+    windows = window_partition(x, 8)
     np.testing.assert_array_equal(windows[0].reshape(case["out/partition_w8"].shape), case["out/partition_w8"])
     np.testing.assert_array_equal(image_of(windows, 8, *x.shape[1:3]), x)
 

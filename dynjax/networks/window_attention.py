@@ -10,7 +10,7 @@ import numpy as np
 MASKED = -100.0     # what is added where two tokens were not neighbours before the image was rolled
 
 
-def windows_of(x, side):
+def window_partition(x, side):
     """[N, H, W, C] -> [N, windows, side * side, C]; windows and what is in them row by row."""
     n, h, w, c = x.shape
     x = x.reshape(n, h // side, side, w // side, side, c).transpose(0, 1, 3, 2, 4, 5)
@@ -18,7 +18,7 @@ def windows_of(x, side):
 
 
 def image_of(windows, side, height, width):
-    """The inverse of `windows_of`, [N, H, W, C]."""
+    """The inverse of `window_partition`, [N, H, W, C]."""
     n, _, _, c = windows.shape
     x = windows.reshape(n, height // side, width // side, side, side, c).transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(n, height, width, c)
@@ -38,7 +38,7 @@ def shift_mask(height, width, side, shift):
     edge lies between them, float32 [windows, side^2, side^2]."""
     bands = [np.digitize(np.arange(length), (length - side, length - shift)) for length in (height, width)]
     regions = (3 * bands[0][:, None] + bands[1][None]).astype(np.float32)[None, ..., None]
-    regions = np.asarray(windows_of(regions, side))[0, :, :, 0]
+    regions = np.asarray(window_partition(regions, side))[0, :, :, 0]
     return np.where(regions[:, :, None] == regions[:, None], np.float32(0), np.float32(MASKED))
 
 
