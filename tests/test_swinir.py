@@ -8,7 +8,7 @@ from dynjax.control import Tunable
 from dynjax.image import swinir_test
 from dynjax.models import pretrained
 from dynjax.networks import SwinIR
-from dynjax.networks.window_attention import image_of, relative_positions, shift_mask, window_partition
+from dynjax.networks.window_attention import relative_positions, shift_mask, window_partition, window_reverse
 
 PLAIN = ["classical_x3", pytest.param("classical_x4", marks=pytest.mark.slow), "lightweight_x2", "real_x4_1conv",
          "real_x4_3conv", "gray_dn", "color_dn", "jpeg_gray_w7", "jpeg_color_w7", "options", "window_ge_img"]
@@ -93,7 +93,7 @@ def test_windows_masks_and_positions(parity):
     x = case["in/partition_x"]
     windows = window_partition(x, 8)
     np.testing.assert_array_equal(windows[0].reshape(case["out/partition_w8"].shape), case["out/partition_w8"])
-    np.testing.assert_array_equal(image_of(windows, 8, *x.shape[1:3]), x)
+    np.testing.assert_array_equal(window_reverse(windows, 8, *x.shape[1:3]), x)
 
 
 # The reference's table of published variants, section 2.1.

@@ -8,7 +8,7 @@ import numpy as np
 from dynjax.networks.edsr import DIV2K_MEAN, upsampling_steps
 from dynjax.networks.layer_norm import LayerNorm
 from dynjax.networks.layers import check_images, conv, leaky_relu, pixel_shuffle, reflect, result_type
-from dynjax.networks.window_attention import WindowAttention, dense, image_of, shift_mask, window_partition
+from dynjax.networks.window_attention import WindowAttention, dense, shift_mask, window_partition, window_reverse
 
 UPSAMPLERS = ("none", "pixelshuffle", "pixelshuffledirect", "nearest+conv")
 CONVOLUTIONS = ("1conv", "3conv")
@@ -44,7 +44,7 @@ class SwinBlock(nn.Module):
                 mask = shift_mask(height, width, self.window, self.shift)
         y = WindowAttention(self.window, self.heads, self.scale, self.qkv_bias, self.dtype, name="attn")(
             window_partition(y, self.window), mask)
-        y = image_of(y, self.window, height, width)
+        y = window_reverse(y, self.window, height, width)
         y = jnp.roll(y, (self.shift, self.shift), (1, 2)) if self.shift else y
         x = x + self._dropped(y, train, "drop1")
         y = dense(int(channels * self.mlp_ratio), dtype=self.dtype, name="fc1")(norm(x, "norm2", self.dtype))

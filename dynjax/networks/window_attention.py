@@ -17,7 +17,7 @@ def window_partition(x, side):
     return x.reshape(n, (h // side) * (w // side), side * side, c)
 
 
-def image_of(windows, side, height, width):
+def window_reverse(windows, side, height, width):
     """The inverse of `window_partition`, [N, H, W, C]."""
     n, _, _, c = windows.shape
     x = windows.reshape(n, height // side, width // side, side, side, c).transpose(0, 1, 3, 2, 4, 5)
