@@ -6,7 +6,7 @@ channels make them wide: as space-to-depth does for the first layer of networks 
 import jax
 import jax.numpy as jnp
 
-from dynjax.networks.interleave import interleaved
+from dynjax.networks.depth_to_space import depth_to_space
 
 SIDE = 2
 
@@ -42,4 +42,4 @@ def blocked_conv(x, kernel, strides, padding, **_):
     kernel = jnp.stack(moved, axis=3).reshape(reach[0], SIDE, reach[1], SIDE, channels, SIDE * SIDE * features)
     kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(*reach, SIDE * SIDE * channels, SIDE * SIDE * features)
     y = jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    return interleaved(y, SIDE, SIDE)[:, :sides[0], :sides[1]]
+    return depth_to_space(y, SIDE, SIDE)[:, :sides[0], :sides[1]]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dynjax.networks.interleave import interleaved
+from dynjax.networks.depth_to_space import depth_to_space
 
 FEW = 32   # channels below which copying what every tap sees costs more than the product saves
 
@@ -97,7 +97,7 @@ def _by_phases(x, kernel, *, strides, padding, output_padding):
         shifted = [x[:, row:row + size[0], column:column + size[1]] for row in range(taps[0])
                    for column in range(taps[1])]
         y = jnp.concatenate(shifted, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
-    y = interleaved(y, down, across)
+    y = depth_to_space(y, down, across)
     sides = [(side - 1) * s - 2 * p + k + extra for side, s, p, k, extra in zip(
         (height, width), strides, padding, (rows, columns), output_padding, strict=True)]
     beyond = [max(0, p + side - full) for p, side, full in zip(padding, sides, y.shape[1:3], strict=True)]

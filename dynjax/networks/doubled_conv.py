@@ -6,7 +6,7 @@ that a pixel of the result becomes has a 2 x 2 kernel of sums on the small image
 import jax
 import jax.numpy as jnp
 
-from dynjax.networks.interleave import interleaved
+from dynjax.networks.depth_to_space import depth_to_space
 
 
 def doubled_conv(x, kernel, *_, **__):
@@ -30,7 +30,7 @@ def doubled_conv(x, kernel, *_, **__):
             place = x[:, down:down + height + 1, across:across + width + 1]
             phases.append(jax.lax.conv_general_dilated(place, small, (1, 1), "VALID",
                                                        dimension_numbers=("NHWC", "HWIO", "NHWC")))
-    return interleaved(jnp.concatenate(phases, axis=-1), 2, 2)
+    return depth_to_space(jnp.concatenate(phases, axis=-1), 2, 2)
 
 
 def _summed(kernel, phase, axis):

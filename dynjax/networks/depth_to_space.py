@@ -1,7 +1,7 @@
 """Pixels that a convolution left among the channels, put in their places."""
 
 
-def interleaved(y, down, across):
+def depth_to_space(y, down, across):
     """[N, H, W, down * across * F] -> [N, H * down, W * across, F].
 
     Channels (a * across + b) * F to (a * across + b + 1) * F of a pixel become row a and column b of its block.
