@@ -18,7 +18,7 @@ from dynjax.networks import ConvTranspose
 from dynjax.networks.blocked_conv import blocked_conv
 from dynjax.networks.conv_gradient import conv_with_fast_gradient
 from dynjax.networks.depthwise_conv import depthwise_conv
-from dynjax.networks.doubled_conv import doubled_conv
+from dynjax.networks.upsample2x_conv import upsample2x_conv
 
 # Name, batch, side, channels in, channels out, strides, padding; kernels are 4x4.
 LAYERS = (
@@ -102,7 +102,7 @@ def main():
         rows.append(compare(name, forms, normal(0, batch, side, side, channels), normal(1, 9, 9, channels, features)))
     edge = lambda x: jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     for name, batch, side, channels, features in DOUBLED:
-        forms = (lambda x, kernel: doubled_conv(edge(x), kernel), of_doubled)
+        forms = (lambda x, kernel: upsample2x_conv(edge(x), kernel), of_doubled)
         rows.append(compare(name, forms, normal(0, batch, side, side, channels), normal(1, 3, 3, channels, features)))
     for name, batch, side, channels in DEPTHWISE:
         forms = (lambda x, kernel: depthwise_conv(x, kernel, (1, 1), "SAME"), grouped)

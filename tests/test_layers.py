@@ -8,7 +8,7 @@ import pytest
 from dynjax.control import TunableConv, TunableConvTranspose, TunableDense
 from dynjax.networks.blocked_conv import blocked_conv
 from dynjax.networks.conv_transpose import ConvTranspose
-from dynjax.networks.doubled_conv import doubled_conv
+from dynjax.networks.upsample2x_conv import upsample2x_conv
 
 
 def layer_of(case):
@@ -231,7 +231,7 @@ def test_a_convolution_of_a_doubled_image(before, after):
         return jax.lax.conv_general_dilated(large, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
     expected, pull = jax.vjp(plain, x, kernel)
-    found, pull_found = jax.vjp(lambda x, kernel: doubled_conv(jnp.pad(x, border, mode=before), kernel), x, kernel)
+    found, pull_found = jax.vjp(lambda x, kernel: upsample2x_conv(jnp.pad(x, border, mode=before), kernel), x, kernel)
     assert found.shape == (2, 8, 6, 5)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     cotangent = rng.normal(size=expected.shape).astype(np.float32)

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from dynjax.networks.blocked_conv import blocked_conv
 from dynjax.networks.conv_gradient import conv_with_fast_gradient
 from dynjax.networks.depthwise_conv import depthwise_conv
-from dynjax.networks.doubled_conv import doubled_conv
 from dynjax.networks.initialisers import torch_bias, torch_kernel
+from dynjax.networks.upsample2x_conv import upsample2x_conv
 
 
 def conv(x, features, size, *, name, strides=1, padding="SAME", groups=1, use_bias=True, kernel_init=torch_kernel,
@@ -64,7 +64,7 @@ def doubled(x, features, *, name, edge, use_bias=True, dtype=None):
     """
     mode = {"reflect": "edge", "zeros": "constant"}[edge]   # a doubled pixel's reflection is the pixel
     x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
-    return conv(x, features, 3, padding="VALID", form=doubled_conv, use_bias=use_bias, dtype=dtype, name=name)
+    return conv(x, features, 3, padding="VALID", form=upsample2x_conv, use_bias=use_bias, dtype=dtype, name=name)
 
 
 class TooSmallError(ValueError):

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 from dynjax.networks.depth_to_space import depth_to_space
 
 
-def doubled_conv(x, kernel, *_, **__):
+def upsample2x_conv(x, kernel, *_, **__):
     """Of [N, H + 2, W + 2, C], padded by one pixel, the convolution of [N, 2 H, 2 W, C]; to rounding.
 
     Nearest upsampling by 2 and a padding of one zero or one reflected pixel afterwards are a padding of one zero or one
-    repeated pixel before. Meant for `flax.linen.Conv(conv_general_dilated=doubled_conv)`. On two CPU cores a call takes
+    repeated pixel before. Meant for `flax.linen.Conv(conv_general_dilated=upsample2x_conv)`. On two CPU cores a call takes
     about half as long as that of the large image, its gradient a third to a half (benchmarks/convolutions.py).
 
     Args:
