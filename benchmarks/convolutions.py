@@ -15,9 +15,9 @@ import jax.numpy as jnp
 
 from benchmarks.timing import table
 from dynjax.networks import ConvTranspose
-from dynjax.networks.blocked_conv import blocked_conv
 from dynjax.networks.conv_gradient import conv_with_fast_gradient
 from dynjax.networks.depthwise_conv import depthwise_conv
+from dynjax.networks.space_to_depth_conv import space_to_depth_conv
 from dynjax.networks.upsample2x_conv import upsample2x_conv
 
 # Name, batch, side, channels in, channels out, strides, padding; kernels are 4x4.
@@ -98,7 +98,7 @@ def main():
                  lambda x, kernel, s=strides, p=padding: with_zeros(x, kernel, s, p))
         rows.append(compare(name, forms, normal(0, batch, side, side, channels), normal(1, 4, 4, channels, features)))
     for name, batch, side, channels, features in WIDE:
-        forms = (lambda x, kernel: blocked_conv(x, kernel, (1, 1), "VALID"), usual)
+        forms = (lambda x, kernel: space_to_depth_conv(x, kernel, (1, 1), "VALID"), usual)
         rows.append(compare(name, forms, normal(0, batch, side, side, channels), normal(1, 9, 9, channels, features)))
     edge = lambda x: jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     for name, batch, side, channels, features in DOUBLED:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dynjax.control import TunableConv, TunableConvTranspose, TunableDense
-from dynjax.networks.blocked_conv import blocked_conv
 from dynjax.networks.conv_transpose import ConvTranspose
+from dynjax.networks.space_to_depth_conv import space_to_depth_conv
 from dynjax.networks.upsample2x_conv import upsample2x_conv
 
 
@@ -211,7 +211,7 @@ def test_a_convolution_of_blocks_is_the_convolution(shape, kernel, padding):
     x, kernel = (rng.normal(size=size).astype(np.float32) for size in (shape, (*kernel, shape[-1], 5)))
     plain = lambda x, kernel: jax.lax.conv_general_dilated(x, kernel, (1, 1), padding,
                                                            dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    blocked = lambda x, kernel: blocked_conv(x, kernel, (1, 1), padding)
+    blocked = lambda x, kernel: space_to_depth_conv(x, kernel, (1, 1), padding)
     expected, pull = jax.vjp(plain, x, kernel)
     found, pull_found = jax.vjp(blocked, x, kernel)
     np.testing.assert_allclose(found, expected, atol=2e-5)

@@ -2,10 +2,10 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
-from dynjax.networks.blocked_conv import blocked_conv
 from dynjax.networks.conv_gradient import conv_with_fast_gradient
 from dynjax.networks.depthwise_conv import depthwise_conv
 from dynjax.networks.initialisers import torch_bias, torch_kernel
+from dynjax.networks.space_to_depth_conv import space_to_depth_conv
 from dynjax.networks.upsample2x_conv import upsample2x_conv
 
 
@@ -25,7 +25,7 @@ def conv(x, features, size, *, name, strides=1, padding="SAME", groups=1, use_bi
     starts = {"kernel_init": nn.initializers.zeros_init(), "bias_init": nn.initializers.zeros_init()} if zero else {
         "kernel_init": kernel_init, "bias_init": bias_init or torch_bias(size * size * x.shape[-1] // groups)}
     if form is None and size >= 7 and strides == groups == 1:
-        form = blocked_conv   # a network's first and last layers, which have few channels on one side
+        form = space_to_depth_conv   # a network's first and last layers, which have few channels on one side
     if form is None and strides == 1 and groups == features == x.shape[-1] > 1:
         form = depthwise_conv
     if form is None and strides == groups == 1:
