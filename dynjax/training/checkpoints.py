@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jax
 
-from dynjax.files import DAMAGED, set_aside, to_disk, write_atomically
+from dynjax.files import DAMAGED, quarantine, to_disk, write_atomically
 from dynjax.files.messages import first_line
 from dynjax.training.state_storage import plainly_named, read_state, write_state
 
@@ -109,7 +109,7 @@ class Checkpoints:
             return None
         for newer, problem in damaged.items():
             _LOG.warning("checkpoint %d is damaged (%s); moved to %s, using that of step %d", newer, problem,
-                         set_aside(self._path(newer)), step)
+                         quarantine(self._path(newer)), step)
         target = target_at(step)
         try:
             return step, read_state(self._path(step), target)

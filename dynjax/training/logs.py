@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from dynjax.files import set_aside, write_atomically
+from dynjax.files import quarantine, write_atomically
 from dynjax.files.messages import first_line
 from dynjax.files.output import Output
 from dynjax.training.events import Events
@@ -46,7 +46,7 @@ class Log:
             return list(rows)
         except (ValueError, csv.Error) as error:
             _LOG.warning("%s is damaged (%s); moved to %s, a new one begins", self.path, first_line(error),
-                         set_aside(self.path))
+                         quarantine(self.path))
             return []
 
     def add(self, values):

@@ -5,7 +5,7 @@ from pathlib import Path
 DAMAGED = ".damaged"
 
 
-def set_aside(path):
+def quarantine(path):
     """Renames `path` to NAME.damaged, or NAME.damaged-2 and so on where that is taken; returns the new name."""
     path = Path(path)
     names = (f"{path.name}{DAMAGED}{f'-{count}' if count > 1 else ''}" for count in itertools.count(1))
