@@ -1,6 +1,6 @@
 """Raw file formats in and out; nothing here executes what a file says."""
 from dynjax.files.arrays import read_arrays, read_npz
-from dynjax.files.atomic import to_disk, write_atomically
+from dynjax.files.atomic import fsync_path, write_atomically
 from dynjax.files.deep_pictures import check_target, read_deep_picture, write_deep_picture
 from dynjax.files.mindspore import read_mindspore
 from dynjax.files.pictures import PictureError, is_picture, read_picture, write_png
@@ -12,6 +12,7 @@ __all__ = [
            "DAMAGED",
            "PictureError",
            "check_target",
+           "fsync_path",
            "is_picture",
            "quarantine",
            "read_arrays",
@@ -21,7 +22,6 @@ __all__ = [
            "read_picture",
            "read_safetensors",
            "read_torch",
-           "to_disk",
            "to_safetensors",
            "write_atomically",
            "write_deep_picture",

@@ -25,7 +25,7 @@ def write_atomically(path, data):
     except BaseException:
         os.unlink(temporary)
         raise
-    to_disk(path.parent)
+    fsync_path(path.parent)
 
 
 def check_place(path, writer, *, ending=".png"):
@@ -61,7 +61,7 @@ def check_place(path, writer, *, ending=".png"):
                          f"({first_line(error)}); change its permissions or choose another place") from None
 
 
-def to_disk(path):
+def fsync_path(path):
     """Waits until a file's content, or the names in a folder, would survive a power cut."""
     try:
         handle = os.open(path, os.O_RDONLY)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jax
 
-from dynjax.files import DAMAGED, quarantine, to_disk, write_atomically
+from dynjax.files import DAMAGED, fsync_path, quarantine, write_atomically
 from dynjax.files.messages import first_line
 from dynjax.training.state_storage import plainly_named, read_state, write_state
 
@@ -53,10 +53,10 @@ class Checkpoints:
             manifest = {"step": step, "files": _checksums(unfinished)}
             write_atomically(unfinished / CHECKSUMS, _manifest_bytes(manifest))
             for path in (*unfinished.rglob("*"), unfinished):
-                to_disk(path)
+                fsync_path(path)
             self._remove(step)
             unfinished.rename(self._path(step))
-            to_disk(self.folder)
+            fsync_path(self.folder)
         except Exception as error:   # of orbax too, which raises what its storage library does
             with contextlib.suppress(ValueError):
                 self._remove_left()
