@@ -7,11 +7,11 @@ import numpy as np
 
 from dynjax.data.degradations import add_gaussian_noise
 from dynjax.tasks.checks import check_levels, check_range
-from dynjax.tasks.noise_kept import NoiseKept
+from dynjax.tasks.noise_preservation import NoisePreservation
 
 
 @dataclasses.dataclass(frozen=True)
-class Denoise(NoiseKept):
+class Denoise(NoisePreservation):
     """White Gaussian noise of a level that is drawn for each image (Maggioni et al. 2023, section 4 and table 1).
 
     Attributes:
@@ -20,7 +20,7 @@ class Denoise(NoiseKept):
       clip: clip noisy pictures to [0, 1]; published training and tests of SwinIR and DnCNN do not.
       noise_seed: of the evaluation's noise, numpy's RandomState(noise_seed) anew for every picture, in the order of
         rows, columns, channels.
-      preserve, delta: as for NoiseKept.
+      preserve, delta: as for NoisePreservation.
     """
     sigma_255: tuple[float, float] = (5.0, 30.0)
     levels_255: tuple[float, ...] = (5.0, 10.0, 15.0, 20.0, 25.0)

@@ -8,7 +8,7 @@ from dynjax.data.degradations import add_gaussian_noise
 from dynjax.image.blur import gaussian_blur
 from dynjax.tasks.checks import check_levels, check_range, check_share
 from dynjax.tasks.denoise import drawn, split_keys
-from dynjax.tasks.noise_kept import share_of
+from dynjax.tasks.noise_preservation import share_of
 from dynjax.tasks.task import Task
 
 

@@ -11,7 +11,7 @@ PRESERVED = ("scaled", "fixed")
 
 
 @dataclasses.dataclass(frozen=True)
-class NoiseKept(Task):
+class NoisePreservation(Task):
     """Of alpha's names these tasks know "noise", how much of it is to be kept; the objective for it compares with the
     aim `preserved`, y + delta w (z - y) for clean y and noisy z, w the alpha of "noise" (Maggioni et al. 2023, eq. 9).
 
