@@ -16,7 +16,7 @@ from dynjax.data.pair_source import open_sidd
 from dynjax.evaluation import measure_run
 from dynjax.experiment import build
 from dynjax.networks import DnCNN
-from dynjax.tasks import DenoisePairs
+from dynjax.tasks import PairedDenoise
 from dynjax.training import train
 
 RNG = np.random.default_rng(0)
@@ -135,13 +135,13 @@ def test_sidd_s_validation_blocks(tmp_path):
 
 def test_the_task_takes_the_pair_apart():
     pair = np.concatenate([np.full((1, 4, 4, 3), 0.5), np.full((1, 4, 4, 3), 0.7)], -1).astype(np.float32)
-    example = DenoisePairs().example(jnp.asarray(pair), None)
-    aim = DenoisePairs().aims(example, {"noise": jnp.asarray([0.5])})["preserved"]
+    example = PairedDenoise().example(jnp.asarray(pair), None)
+    aim = PairedDenoise().aims(example, {"noise": jnp.asarray([0.5])})["preserved"]
     np.testing.assert_allclose(aim, 0.5 + 0.9 * 0.5 * 0.2, rtol=1e-5)
-    one = DenoisePairs().evaluation_example(pair[0])
-    assert DenoisePairs().measured(one["input"], one)["noise_left"] == pytest.approx(1, abs=1e-5)
+    one = PairedDenoise().evaluation_example(pair[0])
+    assert PairedDenoise().measured(one["input"], one)["noise_left"] == pytest.approx(1, abs=1e-5)
     with pytest.raises(ValueError, match="denoise_pairs got pictures of 3 channels; wanted pairs, of 6"):
-        DenoisePairs().example(jnp.zeros((1, 4, 4, 3)), None)
+        PairedDenoise().example(jnp.zeros((1, 4, 4, 3)), None)
 
 
 def config_of(folders, preset="sidd"):
@@ -199,7 +199,7 @@ def test_a_model_without_names_is_measured_under_those_of_the_config(folders, tm
 def test_a_source_of_the_other_kind_is_told(folders):
     config = config_of(folders)
     config.data.source = f"folder:{folders}/clean"
-    with pytest.raises(ValueError, match=r"are single pictures; the task DenoisePairs wanted pairs .* pairs:NOISY"):
+    with pytest.raises(ValueError, match=r"are single pictures; the task PairedDenoise wanted pairs .* pairs:NOISY"):
         build(config).training_source()
     config = config_of(folders, "default")
     with pytest.raises(ValueError, match="are pairs of a noisy and a clean picture; the task Denoise wanted single"):

@@ -7,7 +7,7 @@ from dynjax.tasks.noise_preservation import NoisePreservation
 
 
 @dataclasses.dataclass(frozen=True)
-class DenoisePairs(NoisePreservation):
+class PairedDenoise(NoisePreservation):
     """The noisy picture of a pair in, the clean one out; the noise is what lies between them (Maggioni et al. 2023,
     table 2b). Pictures are [H, W, 6], the clean RGB before the noisy, as the sources pairs: and sidd: give them.
     """
