@@ -1,7 +1,7 @@
 """What terms that read the features of a trained network have in common."""
 
 
-class OfFeatures:
+class FeatureLoss:
     """A term with the fields `net`, `weights` and `layers`, which may be given as one name."""
 
     def __post_init__(self):

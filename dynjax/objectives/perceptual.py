@@ -5,13 +5,13 @@ import jax
 import jax.numpy as jnp
 
 from dynjax.metrics.lpips import LAYERS, lpips_terms, lpips_weights
-from dynjax.objectives.features import OfFeatures
+from dynjax.objectives.features import FeatureLoss
 
 DISTANCES = {"l1": jnp.abs, "l2": jnp.square}
 
 
 @dataclasses.dataclass(frozen=True)
-class Perceptual(OfFeatures):
+class Perceptual(FeatureLoss):
     """Mean distance between VGG features of output and target, summed over layers (Johnson et al. 2016).
 
     Attributes:

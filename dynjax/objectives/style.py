@@ -7,7 +7,7 @@ import numpy as np
 
 from dynjax.data.style_pictures import open_style
 from dynjax.networks.vgg import TRUNKS, imagenet_normalise, trunk_variables
-from dynjax.objectives.features import OfFeatures
+from dynjax.objectives.features import FeatureLoss
 
 
 def gram(features):
@@ -17,7 +17,7 @@ def gram(features):
 
 
 @dataclasses.dataclass(frozen=True)
-class Gram(OfFeatures):
+class Gram(FeatureLoss):
     """Mean squared distance of the output's Gram matrices from a style picture's, summed over layers.
 
     Attributes:
