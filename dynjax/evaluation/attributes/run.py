@@ -2,7 +2,7 @@
 import jax
 import numpy as np
 
-from dynjax.data import fit_linear_judge
+from dynjax.data import fit_linear_classifier
 from dynjax.evaluation.attributes.report import report_attributes
 from dynjax.files.output import say
 
@@ -47,7 +47,7 @@ def _judge(experiment):
         raise ValueError(f"evaluation.judge is {kind!r}; wanted 'linear', or '' for none.")
     data = experiment.settings[-1].data
     name = str(data.get("attribute") or "last phase").split("=")[0]
-    judge = fit_linear_judge(experiment.training_source(0), experiment.training_source(-1))
+    judge = fit_linear_classifier(experiment.training_source(0), experiment.training_source(-1))
     say(f"{name} is judged linearly from pixels: right for {judge.accuracy:.1%} of {judge.tried} pictures that it "
           "was not fitted to; about -1 for the first phase's pictures and 1 for the last's.")
     return {name: judge}

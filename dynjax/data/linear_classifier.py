@@ -38,7 +38,7 @@ class LinearJudge:
         return np.tensordot(_averaged(unit_floats("the judge", pictures, raw=True)), self.weights, 3) + self.bias
 
 
-def fit_linear_judge(without, with_it):
+def fit_linear_classifier(without, with_it):
     """Fits a judge by least squares with a little shrinkage (ridge regression); seconds for thousands of pictures.
 
     For pictures that are aligned, such as faces cut alike: a pixel means the same place in all of them.
