@@ -13,7 +13,7 @@ SHRINK = 0.1            # of a pixel's mean variance, added to the diagonal so t
 
 
 @dataclasses.dataclass(frozen=True)
-class LinearJudge:
+class LinearAttributeClassifier:
     """A weighted sum of pixels: about -1 for pictures without the attribute, 1 for those with it, not bounded.
 
     Attributes:
@@ -49,7 +49,7 @@ def fit_linear_classifier(without, with_it):
         over all.
 
     Returns:
-      A LinearJudge.
+      A LinearAttributeClassifier.
 
     Raises:
       ValueError: fewer than 5 of a kind, pictures of several sizes, another dtype, floats far outside [0, 1].
@@ -78,7 +78,7 @@ def fit_linear_classifier(without, with_it):
     weights = np.linalg.solve(second, (fitted[1].mean(0) - fitted[0].mean(0)) / 2)
     right = [np.sign((kind[back] - middle) @ weights) == sign
              for kind, back, sign in zip(kinds, held, (-1, 1), strict=True)]
-    return LinearJudge(weights.reshape(_averaged(np.zeros((1, *shape))).shape[1:]), float(-middle @ weights), shape,
+    return LinearAttributeClassifier(weights.reshape(_averaged(np.zeros((1, *shape))).shape[1:]), float(-middle @ weights), shape,
                        float(np.mean([part.mean() for part in right])), sum(map(len, right)))
 
 
