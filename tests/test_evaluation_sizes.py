@@ -1,7 +1,7 @@
 """The sizes that pictures are padded to."""
 import numpy as np
 
-from dynjax.evaluation.restoration.sizes import FewSizes, pad_to_bucket
+from dynjax.evaluation.restoration.sizes import ShapeBuckets, pad_to_bucket
 
 
 def test_padding_mirrors_at_the_bottom_and_right_however_small_the_picture():
@@ -14,7 +14,7 @@ def test_padding_mirrors_at_the_bottom_and_right_however_small_the_picture():
 
 
 def test_the_first_sizes_pass_as_they_are():
-    sizes = FewSizes(2)
+    sizes = ShapeBuckets(2)
     fit = lambda height, width: sizes.fit(np.zeros((height, width, 3))).shape[:2]
     assert [fit(5, 5), fit(16, 32), fit(5, 6), fit(5, 7), fit(5, 5)] == [(5, 5), (16, 32), (5, 6), (16, 16), (5, 5)]
-    assert FewSizes(None).fit(np.zeros((7, 7, 3))).shape == (7, 7, 3)
+    assert ShapeBuckets(None).fit(np.zeros((7, 7, 3))).shape == (7, 7, 3)

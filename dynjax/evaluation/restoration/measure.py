@@ -13,7 +13,7 @@ from dynjax.evaluation.columns import ALPHA, METHOD, alpha_names, in_words, metr
 from dynjax.evaluation.devices import over_devices
 from dynjax.evaluation.examples import examples_of, leave_out, measuring_bar, no_usable
 from dynjax.evaluation.restoration.quality import check_metrics, check_statistics, quality
-from dynjax.evaluation.restoration.sizes import EXACT_SIZES, FewSizes
+from dynjax.evaluation.restoration.sizes import EXACT_SIZES, ShapeBuckets
 from dynjax.metrics import psnr
 from dynjax.metrics.preparation import to_levels
 from dynjax.networks.inputs import required_extra_args
@@ -119,7 +119,7 @@ def measure(tunable, variables, task, images, alphas, *, fixed=None, metrics=Non
                 first = _kept(name, of_view, variant, example, answers)
         return rows, first, None
 
-    views = _views(task, images, seed, FewSizes(exact_sizes), keep, found, reasons)
+    views = _views(task, images, seed, ShapeBuckets(exact_sizes), keep, found, reasons)
     weights = {"tuned": variables, "fixed": {method: given[1] for method, given in fixed.items()}}
     with contextlib.closing(over_devices(of_picture, views, weights)) as results:
         for rows, first, refused in measuring_bar(results, progress, of=images):
