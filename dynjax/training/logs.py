@@ -86,7 +86,7 @@ class NoLog:
         """Nothing."""
 
 
-class Pace:
+class Throughput:
     """Images per second while training, without the time that saving and previews take."""
 
     def __init__(self, batch_size):

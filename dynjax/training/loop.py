@@ -19,7 +19,7 @@ from dynjax.files.paths import given_path
 from dynjax.training import hosts
 from dynjax.training import workdir as workdirs
 from dynjax.training.checkpoints import Checkpoints
-from dynjax.training.logs import Log, NoLog, Pace, progress_bar
+from dynjax.training.logs import Log, NoLog, Throughput, progress_bar
 from dynjax.training.state import initial_state
 from dynjax.training.step import check_shares, make_step, replicate, shard, unreplicate
 from dynjax.training.stop import StopSignal
@@ -189,7 +189,7 @@ class _Run:
                 jax.block_until_ready(next_report)
                 if self.pace is None:
                     bar.set_description(what)
-                    self.pace = Pace(self.settings.batch_size)
+                    self.pace = Throughput(self.settings.batch_size)
             report = next_report
             due = lambda every, step=step: every and step % every == 0
             # Read once: a signal that comes later in this turn is obeyed after the next step. One to any process stops
