@@ -72,7 +72,7 @@ def _official(source, architecture, entry, arguments):
 
 
 def _fitting(arrays, architecture, given, refused):
-    """(Likely, network, Match) for every class whose arrays these are exactly, likeliest first."""
+    """(DetectedArchitecture, network, Match) for every class whose arrays these are exactly, likeliest first."""
     for found in candidates(arrays):
         if found.arguments is None:
             continue

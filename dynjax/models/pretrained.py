@@ -133,7 +133,7 @@ def _advice(net, arrays, problems):
 
 
 def _looks_like(found):
-    """What a Likely is, in a sentence; nothing of None."""
+    """What a DetectedArchitecture is, in a sentence; nothing of None."""
     if found is None:
         return ""
     return (f"It looks like {found.said()}, which none of these networks has." if found.arguments is None else

@@ -6,7 +6,7 @@ _recognisers = []
 
 
 def recognises(function):
-    """Decorator: the function takes Entries and gives a Likely, several in the order of preference, or None."""
+    """Decorator: the function takes Entries and gives a DetectedArchitecture, several in the order of preference, or None."""
     _recognisers.append(function)
     return function
 
@@ -17,7 +17,7 @@ class Question(NamedTuple):
     trial: Any
 
 
-class Likely(NamedTuple):
+class DetectedArchitecture(NamedTuple):
     """An official network.
 
     Attributes:
@@ -44,7 +44,7 @@ class Likely(NamedTuple):
 
 
 def candidates(arrays):
-    """The Likely networks of a checkpoint, the likeliest first.
+    """The DetectedArchitecture networks of a checkpoint, the likeliest first.
 
     Args:
       arrays: by official names.
@@ -55,7 +55,7 @@ def candidates(arrays):
             found = function(entries)
         except (KeyError, IndexError, ZeroDivisionError):   # it has some of the names but not the others
             continue
-        for each in [found] if isinstance(found, Likely) else found or []:
+        for each in [found] if isinstance(found, DetectedArchitecture) else found or []:
             tuning = entries.tuning() if entries.stacked and each.arguments is not None else {}
             yield each._replace(arguments={**each.arguments, **tuning}) if tuning else each
 

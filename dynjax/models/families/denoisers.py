@@ -1,7 +1,7 @@
 """DnCNN, IRCNN and FFDNet: KAIR's programs and the weights released with them."""
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official
-from dynjax.models.recognition import Likely, Question, recognises
+from dynjax.models.recognition import DetectedArchitecture, Question, recognises
 from dynjax.networks import IRCNN, DnCNN, FFDNet
 from dynjax.networks.ircnn import DILATIONS
 
@@ -39,20 +39,20 @@ def _like(entries):
     features, images = entries.outputs("model.0"), entries.outputs(f"model.{places[-1]}")
     if entries.inputs("model.0") == images:
         norm = any(name.endswith("running_mean") for name in entries.shapes)
-        dncnn = Likely("DnCNN", {"in_nc": images, "out_nc": images, "nc": features, "nb": len(places),
+        dncnn = DetectedArchitecture("DnCNN", {"in_nc": images, "out_nc": images, "nc": features, "nb": len(places),
                                  "act_mode": "BR" if norm else "R"})
         return dncnn if norm or len(places) != len(DILATIONS) else _of_seven_layers(dncnn, images, features)
     # A picture in four parts and a plane that says how much noise there is.
     if entries.inputs("model.0") == images + 1 and images in (4, 12):
-        return Likely("FFDNet", {"in_nc": images // 4, "out_nc": images // 4, "nc": features, "nb": len(places)})
+        return DetectedArchitecture("FFDNet", {"in_nc": images // 4, "out_nc": images // 4, "nc": features, "nb": len(places)})
     if entries.inputs("model.0") == images + 1:
-        return Likely("FDnCNN", None, "a plane of noise levels at its input and no residual")
+        return DetectedArchitecture("FDnCNN", None, "a plane of noise levels at its input and no residual")
     return None
 
 
 def _of_seven_layers(dncnn, images, features):
     """IRCNN's arrays are those of a DnCNN of seven layers; the published ones have 64 features, DnCNN's 17 layers."""
-    ircnn = Likely("IRCNN", {"in_nc": images, "out_nc": images, "nc": features})
+    ircnn = DetectedArchitecture("IRCNN", {"in_nc": images, "out_nc": images, "nc": features})
     if features == 64:
         return [ircnn, dncnn]
     question = {"architecture": Question("'DnCNN' or 'IRCNN', whose files are the same", "IRCNN")}

@@ -4,7 +4,7 @@ import numpy as np
 from dynjax.control import Tunable
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
-from dynjax.models.recognition import Likely, Question, recognises
+from dynjax.models.recognition import DetectedArchitecture, Question, recognises
 from dynjax.networks import EDSR
 from dynjax.networks.edsr import DIV2K_MEAN, upsampling_steps
 
@@ -33,14 +33,14 @@ def _like(entries):
     blocks = entries.count("body.{}.conv1")
     if entries.stacked:
         features = entries.outputs("head")
-        return Likely("TunableEDSR", {
+        return DetectedArchitecture("TunableEDSR", {
             "img_channels": entries.inputs("head"), "num_blocks": blocks, "num_channels": features,
             "scale": entries.enlarged("upsample.{}", features)})
     features, channels = entries.outputs("conv_first"), entries.inputs("conv_first")
     questions = {"res_scale": Question("1 or 0.1 (BasicSR's networks of 64 and of 256 features)", 1)}
     if channels != len(DIV2K_MEAN):
         questions["rgb_mean"] = Question(f"{channels} numbers, such as {[0.0] * channels}", [0.0] * channels)
-    return Likely("EDSR", {"num_in_ch": channels, "num_out_ch": entries.outputs("conv_last"), "num_feat": features,
+    return DetectedArchitecture("EDSR", {"num_in_ch": channels, "num_out_ch": entries.outputs("conv_last"), "num_feat": features,
                            "num_block": blocks, "upscale": entries.enlarged("upsample.{}", features)},
                   questions=questions)
 

@@ -2,7 +2,7 @@
 from dynjax.control import Tunable
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
-from dynjax.models.recognition import Likely, recognises
+from dynjax.models.recognition import DetectedArchitecture, recognises
 from dynjax.networks import NAFNet
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
@@ -35,7 +35,7 @@ def _like(entries):
         return None
     blocks = lambda part: [entries.count(f"{part}.{level}." + "{}.") for level in range(entries.count("downs.{}"))]
     channels = "img_channels" if entries.stacked else "img_channel"
-    return Likely("TunableNAFNet" if entries.stacked else "NAFNet", {
+    return DetectedArchitecture("TunableNAFNet" if entries.stacked else "NAFNet", {
         channels: entries.inputs("intro"), "width": entries.outputs("intro"),
         "middle_blk_num": entries.count("middle_blks.{}"), "enc_blk_nums": blocks("encoders"),
         "dec_blk_nums": blocks("decoders")})

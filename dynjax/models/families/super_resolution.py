@@ -1,7 +1,7 @@
 """BasicSR's smaller networks for enlarging: MSRResNet, SRVGGNetCompact."""
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official
-from dynjax.models.recognition import Likely, Question, recognises
+from dynjax.models.recognition import DetectedArchitecture, Question, recognises
 from dynjax.networks import MSRResNet, SRVGGNetCompact
 from dynjax.networks.edsr import upsampling_steps
 
@@ -36,17 +36,17 @@ def _like(entries):
     block = "recon_trunk" if entries.has("recon_trunk.0.conv1.weight") else "body"   # KAIR's MSRResNet1, BasicSR's
     if entries.has("upconv1.weight", f"{block}.0.conv1.weight"):
         features = entries.outputs("conv_first")
-        return Likely("MSRResNet", {
+        return DetectedArchitecture("MSRResNet", {
             "num_in_ch": entries.inputs("conv_first"), "num_out_ch": entries.outputs("conv_last"),
             "num_feat": features, "num_block": entries.count(block + ".{}.conv1"),
             "upscale": entries.enlarged("upconv{}", features)})
     if entries.has("model.1.sub.0.res.0.weight"):
-        return Likely("MSRResNet0", None, "the layers of one sequence (model.0, model.1.sub.0.res.0, ...), whose "
+        return DetectedArchitecture("MSRResNet0", None, "the layers of one sequence (model.0, model.1.sub.0.res.0, ...), whose "
                                           "activation and upsampling no file tells")
     if entries.has("body.0.weight", "body.2.weight") and not entries.has("conv_first.weight"):
         images, last = entries.inputs("body.0"), entries.places("body.{}")[-1]
         slopes = entries.has("body.1.weight")
-        return Likely("SRVGGNetCompact", {
+        return DetectedArchitecture("SRVGGNetCompact", {
             "num_in_ch": images, "num_out_ch": images, "num_feat": entries.outputs("body.0"),
             "num_conv": last // 2 - 1, "upscale": round((entries.outputs(f"body.{last}") / images) ** 0.5),
             "act_type": "prelu" if slopes else "relu"}, questions={} if slopes else {

@@ -4,7 +4,7 @@ import math
 from dynjax.control import Tunable
 from dynjax.models.layouts import Layout, layouts_of
 from dynjax.models.official import official, tuning
-from dynjax.models.recognition import Likely, Question, recognises
+from dynjax.models.recognition import DetectedArchitecture, Question, recognises
 from dynjax.networks import SwinIR
 from dynjax.networks.edsr import upsampling_steps
 
@@ -51,7 +51,7 @@ def _like(entries):
         return None
     if entries.has("conv_first.1.weight") or (entries.has("conv_last.weight") and (
             entries.inputs("conv_first") != entries.outputs("conv_last"))):
-        return Likely("SwinIR", None, "another number of channels at the input than at the output, as of pixels "
+        return DetectedArchitecture("SwinIR", None, "another number of channels at the input than at the output, as of pixels "
                                       "unshuffled before it (start_unshuffle)")
     groups, features = entries.count("layers.{}."), entries.outputs("conv_first")
     depths = tuple(entries.count(f"layers.{group}.residual_group.blocks." + "{}.") for group in range(groups))
@@ -70,7 +70,7 @@ def _like(entries):
         upsampler, scale = "", 1
     three = entries.has("conv_after_body.4.weight")
     unusual, besides, questions = _unusual(entries, block, side, upsampler)
-    return Likely("TunableSwinIR" if entries.stacked else "SwinIR", {
+    return DetectedArchitecture("TunableSwinIR" if entries.stacked else "SwinIR", {
         "upscale": scale, "in_chans": images, "window_size": side, "img_range": 255.0 if side == 7 else 1.0,
         "depths": depths, "embed_dim": features, "num_heads": heads,
         "mlp_ratio": _ratio(features, entries.shapes[f"{block}mlp.fc1.weight"][-2]), "upsampler": upsampler,
