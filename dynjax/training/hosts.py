@@ -104,8 +104,8 @@ def _free_port():
 def _meet_after(about):
     """The connections, of processes that a cluster has told JAX of: the first tells where it listens."""
     server = meeting.listen() if is_first() else None
-    port = int(told_by_first(np.int32(server.getsockname()[1] if server else 0)))
-    host = ".".join(map(str, told_by_first(np.uint8(meeting.own_address().split(".")))))
+    port = int(broadcast_from_main(np.int32(server.getsockname()[1] if server else 0)))
+    host = ".".join(map(str, broadcast_from_main(np.uint8(meeting.own_address().split(".")))))
     if is_first():
         return meeting.await_others(server, jax.process_count(), about, _differences, lambda: None)[0]
     return [meeting.come((host, port), jax.process_index(), jax.process_count(), about)[0]]
@@ -148,7 +148,7 @@ def first_does(function):
             result = function()
         except Exception as error:
             problem = error
-    failed = bool(told_by_first(np.int32(problem is not None)))
+    failed = bool(broadcast_from_main(np.int32(problem is not None)))
     if problem is not None:
         raise problem
     if failed:
@@ -156,7 +156,7 @@ def first_does(function):
     return result
 
 
-def told_by_first(tree):
+def broadcast_from_main(tree):
     """A tree of arrays as the first process has it, on all of them; they must agree on its shapes."""
     return jax.tree.map(np.asarray, multihost_utils.broadcast_one_to_all(tree)) if several() else tree
 

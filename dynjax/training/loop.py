@@ -86,9 +86,9 @@ class _Run:
         index_of = lambda step: experiment.phase_at(max(step - 1, 0))
         restored = hosts.first_does(lambda: self.checkpoints.restore(
             lambda step: jax.device_get(self.state_of(index_of(step), variables))))
-        self.first = int(hosts.told_by_first(np.int32(restored[0] if restored else 0)))
+        self.first = int(hosts.broadcast_from_main(np.int32(restored[0] if restored else 0)))
         self.index, self.last_saved = index_of(self.first), self.first if restored else None
-        state = hosts.told_by_first(restored[1] if restored else self.state_of(self.index, variables))
+        state = hosts.broadcast_from_main(restored[1] if restored else self.state_of(self.index, variables))
         hosts.first_does(lambda: self.checkpoints.check_room(state, variables))
         hosts.first_does(lambda: workdirs.record(workdir, self.config))
         self.state = replicate(state)
