@@ -134,7 +134,7 @@ def is_first():
     return jax.process_index() == 0
 
 
-def first_does(function):
+def run_on_main(function):
     """The result of function() on the first process, where alone it runs; None on the others.
 
     Raises:

@@ -46,8 +46,8 @@ def train(config, workdir=None):
         check_shares(settings.batch_size, jax.device_count())
     hosts.check_pictures([len(source) for source in sources])
     with contextlib.ExitStack() as stack:
-        hosts.first_does(lambda: stack.enter_context(workdirs.taken(workdir)))
-        hosts.first_does(lambda: workdirs.check(workdir, config))
+        hosts.run_on_main(lambda: stack.enter_context(workdirs.taken(workdir)))
+        hosts.run_on_main(lambda: workdirs.check(workdir, config))
         try:
             return _Run(experiment, workdir, sources).finish()
         except jax.errors.JaxRuntimeError as error:
@@ -84,13 +84,13 @@ class _Run:
         variables = initial_variables(experiment) if begins else zero_variables(experiment)
         # A checkpoint at the end of a phase is still that phase's.
         index_of = lambda step: experiment.phase_at(max(step - 1, 0))
-        restored = hosts.first_does(lambda: self.checkpoints.restore(
+        restored = hosts.run_on_main(lambda: self.checkpoints.restore(
             lambda step: jax.device_get(self.state_of(index_of(step), variables))))
         self.first = int(hosts.broadcast_from_main(np.int32(restored[0] if restored else 0)))
         self.index, self.last_saved = index_of(self.first), self.first if restored else None
         state = hosts.broadcast_from_main(restored[1] if restored else self.state_of(self.index, variables))
-        hosts.first_does(lambda: self.checkpoints.check_room(state, variables))
-        hosts.first_does(lambda: workdirs.record(workdir, self.config))
+        hosts.run_on_main(lambda: self.checkpoints.check_room(state, variables))
+        hosts.run_on_main(lambda: workdirs.record(workdir, self.config))
         self.state = replicate(state)
         self.preview_example = self.pace = None
         self.stopping, self.largest = False, hosts.Largest()
@@ -122,8 +122,8 @@ class _Run:
                 self.save_model(self.first)
             return 0
         if self.config.preview_every:
-            self.preview_example = hosts.first_does(self.choose_preview)
-        log = hosts.first_does(lambda: Log(self.workdir, self.columns(), step=self.first)) or NoLog()
+            self.preview_example = hosts.run_on_main(self.choose_preview)
+        log = hosts.run_on_main(lambda: Log(self.workdir, self.columns(), step=self.first)) or NoLog()
         step, skipped = self.first, 0
         with StopSignal() as stop, progress_bar(steps, self.first, shown=hosts.is_first()) as bar:
             for index in range(self.experiment.phase_at(self.first), len(self.experiment.phases)):
