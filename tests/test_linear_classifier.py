@@ -42,7 +42,8 @@ def test_levels_and_floats_are_one_range():
     np.testing.assert_allclose(judge(dark / 255), judge(dark), rtol=1e-12)
     assert judge((dark / 255).astype(np.float32)).mean() == pytest.approx(-1, abs=0.3)   # what was asked of the fit
     assert judge((bright / 255).astype(np.float32)).mean() == pytest.approx(1, abs=0.3)
-    np.testing.assert_allclose(fit_linear_classifier(*floats).weights, judge.weights, atol=0.05 * abs(judge.weights).max())
+    np.testing.assert_allclose(fit_linear_classifier(*floats).weights, judge.weights,
+                               atol=0.05 * abs(judge.weights).max())
 
 
 def test_fitted_to_a_source_it_judges_what_a_generator_gives():

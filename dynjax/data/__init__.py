@@ -10,6 +10,7 @@ from dynjax.data.sources import SOURCES, open_source
 from dynjax.data.style_pictures import open_style
 from dynjax.data.views import reshape, select
 
-__all__ = ["SOURCES", "STYLES", "Face", "LinearAttributeClassifier", "PictureSource", "TrainingBatches", "add_gaussian_noise",
-           "draw_face", "draw_style", "evaluation_images", "fit_linear_classifier", "measure_hair", "measure_smile",
-           "open_source", "open_style", "random_face", "reshape", "select", "training_batches"]
+__all__ = ["SOURCES", "STYLES", "Face", "LinearAttributeClassifier", "PictureSource", "TrainingBatches",
+           "add_gaussian_noise", "draw_face", "draw_style", "evaluation_images", "fit_linear_classifier",
+           "measure_hair", "measure_smile", "open_source", "open_style", "random_face", "reshape", "select",
+           "training_batches"]

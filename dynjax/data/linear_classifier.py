@@ -78,8 +78,9 @@ def fit_linear_classifier(without, with_it):
     weights = np.linalg.solve(second, (fitted[1].mean(0) - fitted[0].mean(0)) / 2)
     right = [np.sign((kind[back] - middle) @ weights) == sign
              for kind, back, sign in zip(kinds, held, (-1, 1), strict=True)]
-    return LinearAttributeClassifier(weights.reshape(_averaged(np.zeros((1, *shape))).shape[1:]), float(-middle @ weights), shape,
-                       float(np.mean([part.mean() for part in right])), sum(map(len, right)))
+    return LinearAttributeClassifier(
+        weights.reshape(_averaged(np.zeros((1, *shape))).shape[1:]), float(-middle @ weights), shape,
+        float(np.mean([part.mean() for part in right])), sum(map(len, right)))
 
 
 def _averaged(pictures):

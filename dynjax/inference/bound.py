@@ -26,7 +26,8 @@ def bind(network, variables, alpha, further, size):
     Raises:
       ValueError: as for `restore`.
     """
-    needed = [name for each in nested(network) for name in required_extra_args(each)]   # of a control, then what is in it
+    # Of a control, then of what is in it.
+    needed = [name for each in nested(network) for name in required_extra_args(each)]
     second, inner = next(iter(needed), None), needed[1:]
     if second and alpha is None:
         raise ValueError(f"the network is a {type(network).__name__} and no {second} was given; wanted one, such as "

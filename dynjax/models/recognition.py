@@ -6,7 +6,8 @@ _recognisers = []
 
 
 def recognises(function):
-    """Decorator: the function takes Entries and gives a DetectedArchitecture, several in the order of preference, or None."""
+    """Decorator: the function takes Entries and gives a DetectedArchitecture, several in the order of preference, or
+    None."""
     _recognisers.append(function)
     return function
 

@@ -14,9 +14,9 @@ SIDE = 2
 def space_to_depth_conv(x, kernel, strides, padding, **_):
     """jax.lax.conv_general_dilated of images for strides of 1, no dilation and no groups; to rounding.
 
-    Meant for `flax.linen.Conv(conv_general_dilated=space_to_depth_conv)`. On two CPU cores a call of the style network's
-    9 x 9 layers at 256 pixels takes a sixth to a half as long and its gradient a third to a half; at 64 pixels nothing
-    is gained or lost (benchmarks/convolutions.py).
+    Meant for `flax.linen.Conv(conv_general_dilated=space_to_depth_conv)`. On two CPU cores a call of the style
+    network's 9 x 9 layers at 256 pixels takes a sixth to a half as long and its gradient a third to a half; at
+    64 pixels nothing is gained or lost (benchmarks/convolutions.py).
 
     Args:
       x: [N, H, W, C]. kernel: [K, K, C, F], any height and width. strides: (1, 1).

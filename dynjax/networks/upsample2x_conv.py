@@ -13,8 +13,8 @@ def upsample2x_conv(x, kernel, *_, **__):
     """Of [N, H + 2, W + 2, C], padded by one pixel, the convolution of [N, 2 H, 2 W, C]; to rounding.
 
     Nearest upsampling by 2 and a padding of one zero or one reflected pixel afterwards are a padding of one zero or one
-    repeated pixel before. Meant for `flax.linen.Conv(conv_general_dilated=upsample2x_conv)`. On two CPU cores a call takes
-    about half as long as that of the large image, its gradient a third to a half (benchmarks/convolutions.py).
+    repeated pixel before. Meant for `flax.linen.Conv(conv_general_dilated=upsample2x_conv)`. On two CPU cores a call
+    takes about half as long as that of the large image, its gradient a third to a half (benchmarks/convolutions.py).
 
     Args:
       x: [N, H + 2, W + 2, C]. kernel: [3, 3, C, F]; strides are 1.

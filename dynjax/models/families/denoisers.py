@@ -39,12 +39,14 @@ def _like(entries):
     features, images = entries.outputs("model.0"), entries.outputs(f"model.{places[-1]}")
     if entries.inputs("model.0") == images:
         norm = any(name.endswith("running_mean") for name in entries.shapes)
-        dncnn = DetectedArchitecture("DnCNN", {"in_nc": images, "out_nc": images, "nc": features, "nb": len(places),
-                                 "act_mode": "BR" if norm else "R"})
+        dncnn = DetectedArchitecture(
+            "DnCNN", {"in_nc": images, "out_nc": images, "nc": features, "nb": len(places),
+            "act_mode": "BR" if norm else "R"})
         return dncnn if norm or len(places) != len(DILATIONS) else _of_seven_layers(dncnn, images, features)
     # A picture in four parts and a plane that says how much noise there is.
     if entries.inputs("model.0") == images + 1 and images in (4, 12):
-        return DetectedArchitecture("FFDNet", {"in_nc": images // 4, "out_nc": images // 4, "nc": features, "nb": len(places)})
+        return DetectedArchitecture(
+            "FFDNet", {"in_nc": images // 4, "out_nc": images // 4, "nc": features, "nb": len(places)})
     if entries.inputs("model.0") == images + 1:
         return DetectedArchitecture("FDnCNN", None, "a plane of noise levels at its input and no residual")
     return None

@@ -40,9 +40,10 @@ def _like(entries):
     questions = {"res_scale": Question("1 or 0.1 (BasicSR's networks of 64 and of 256 features)", 1)}
     if channels != len(DIV2K_MEAN):
         questions["rgb_mean"] = Question(f"{channels} numbers, such as {[0.0] * channels}", [0.0] * channels)
-    return DetectedArchitecture("EDSR", {"num_in_ch": channels, "num_out_ch": entries.outputs("conv_last"), "num_feat": features,
-                           "num_block": blocks, "upscale": entries.enlarged("upsample.{}", features)},
-                  questions=questions)
+    return DetectedArchitecture(
+        "EDSR", {"num_in_ch": channels, "num_out_ch": entries.outputs("conv_last"), "num_feat": features,
+        "num_block": blocks, "upscale": entries.enlarged("upsample.{}", features)},
+        questions=questions)
 
 
 @layouts_of(EDSR)

@@ -69,8 +69,9 @@ def _described(entries, names):
     while entries.has(names.up_name(count + 1) + ".weight"):
         count += 1
     if names.sequence and 2 in (places := entries.places("model.{}")) and places[-1] != 4:
-        return DetectedArchitecture("ESRGAN", None, "another upsampling than by nearest neighbours (a pixel shuffle, a transposed "
-                                      "convolution)")
+        return DetectedArchitecture(
+            "ESRGAN", None, "another upsampling than by nearest neighbours (a pixel shuffle, a transposed "
+            "convolution)")
     hr, tail = names.last_names(count)
     count = count if names.sequence or entries.has(f"{hr}.weight") else 2   # too little is there to tell
     images, inside = entries.outputs(tail), entries.inputs(names.head)
@@ -80,11 +81,13 @@ def _described(entries, names):
     taken, scale = inside // side**2, 2**count // side   # one convolution can also be of scale 3, which no file tells
     plus = entries.has(names.dense_1x1.format(0, 1) + ".weight")
     if count == 2 and not names.sequence and not plus:
-        return DetectedArchitecture("RRDBNet", {"num_in_ch": taken, "num_out_ch": images, "scale": scale, "num_feat":
-                                  sizes["features"], "num_block": sizes["blocks"], "num_grow_ch": sizes["growth"]})
-    return DetectedArchitecture("ESRGAN", {"in_nc": taken, "out_nc": images, "nf": sizes["features"], "nb": sizes["blocks"],
-                             "gc": sizes["growth"], "upscale": scale, **({"plus": True} if plus else {}),
-                             **({"shuffle_factor": side} if side > 1 else {})})
+        return DetectedArchitecture(
+            "RRDBNet", {"num_in_ch": taken, "num_out_ch": images, "scale": scale, "num_feat":
+            sizes["features"], "num_block": sizes["blocks"], "num_grow_ch": sizes["growth"]})
+    return DetectedArchitecture(
+        "ESRGAN", {"in_nc": taken, "out_nc": images, "nf": sizes["features"], "nb": sizes["blocks"],
+        "gc": sizes["growth"], "upscale": scale, **({"plus": True} if plus else {}),
+        **({"shuffle_factor": side} if side > 1 else {})})
 
 
 @layouts_of(RRDBNet)

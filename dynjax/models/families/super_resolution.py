@@ -41,8 +41,9 @@ def _like(entries):
             "num_feat": features, "num_block": entries.count(block + ".{}.conv1"),
             "upscale": entries.enlarged("upconv{}", features)})
     if entries.has("model.1.sub.0.res.0.weight"):
-        return DetectedArchitecture("MSRResNet0", None, "the layers of one sequence (model.0, model.1.sub.0.res.0, ...), whose "
-                                          "activation and upsampling no file tells")
+        return DetectedArchitecture(
+            "MSRResNet0", None, "the layers of one sequence (model.0, model.1.sub.0.res.0, ...), whose "
+            "activation and upsampling no file tells")
     if entries.has("body.0.weight", "body.2.weight") and not entries.has("conv_first.weight"):
         images, last = entries.inputs("body.0"), entries.places("body.{}")[-1]
         slopes = entries.has("body.1.weight")
@@ -50,7 +51,7 @@ def _like(entries):
             "num_in_ch": images, "num_out_ch": images, "num_feat": entries.outputs("body.0"),
             "num_conv": last // 2 - 1, "upscale": round((entries.outputs(f"body.{last}") / images) ** 0.5),
             "act_type": "prelu" if slopes else "relu"}, questions={} if slopes else {
-                "act_type": Question("'relu' or 'leakyrelu', whose files are the same", "relu")})
+            "act_type": Question("'relu' or 'leakyrelu', whose files are the same", "relu")})
     return None
 
 

@@ -51,8 +51,9 @@ def _like(entries):
         return None
     if entries.has("conv_first.1.weight") or (entries.has("conv_last.weight") and (
             entries.inputs("conv_first") != entries.outputs("conv_last"))):
-        return DetectedArchitecture("SwinIR", None, "another number of channels at the input than at the output, as of pixels "
-                                      "unshuffled before it (start_unshuffle)")
+        return DetectedArchitecture(
+            "SwinIR", None, "another number of channels at the input than at the output, as of pixels "
+            "unshuffled before it (start_unshuffle)")
     groups, features = entries.count("layers.{}."), entries.outputs("conv_first")
     depths = tuple(entries.count(f"layers.{group}.residual_group.blocks." + "{}.") for group in range(groups))
     tables = [entries.shapes.get(table.replace("layers.0.", f"layers.{group}.")) or
