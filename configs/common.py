@@ -2,12 +2,12 @@
 from ml_collections import ConfigDict, config_dict
 
 DEFAULTS = dict(
-    seed=0, average_decay=0.0, bfloat16=False, init_from="", log_every=10,
+    seed=0, ema_decay=0.0, bfloat16=False, init_from="", log_every=10,
     critic=dict(name="", learning_rate=1e-4),
     data=dict(split="train", crops_per_image=1, flips=True, scales=(1.0, 0.7, 0.5), permute_channels=False,
               cache="auto", threads=2),
-    optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0, halve_at=(),
-                   clip=0.0, accumulate=1))
+    optimizer=dict(name="adam", learning_rate=1e-3, beta1=0.9, beta2=0.999, schedule="cosine", warmup=0,
+                   lr_milestones=(), clip=0.0, accumulate=1))
 
 
 def tunable(frozen=()):

@@ -26,7 +26,7 @@ def get_config(preset="default"):
                         noise=dict(weight=1.0, terms=dict(l1=dict(scale=1.0, target="preserved")))),
         data=dict(source="samples", patch_size=64, permute_channels=True),
         evaluation=dict(source="samples", split="test", alphas=5),
-        batch_size=8, steps=2_000, average_decay=0.99,
+        batch_size=8, steps=2_000, ema_decay=0.99,
         optimizer=dict(learning_rate=1e-3, clip=1.0),
         checkpoint_every=500, preview_every=500,
         kernel_init="replicate")
@@ -34,7 +34,7 @@ def get_config(preset="default"):
         config.control.name, config.alpha.sampler = "", "[[1.0, 0.0]]"
     elif preset == "paper":
         config.update(dict(
-            network=dict(features=64, blocks=16), steps=500_000, batch_size=16, average_decay=0.999,
+            network=dict(features=64, blocks=16), steps=500_000, batch_size=16, ema_decay=0.999,
             data=dict(source="tfds:div2k/bicubic_x4", scales=(1.0,), permute_channels=False),
             evaluation=dict(source="tfds:div2k/bicubic_x4", split="validation"),
             optimizer=dict(learning_rate=1e-4, schedule="constant"),

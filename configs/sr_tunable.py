@@ -36,8 +36,8 @@ def get_config(preset="default"):
             network=dict(features=64, blocks=16, upsampler="stepwise"), steps=500_000, batch_size=16,
             data=dict(source="tfds:div2k/bicubic_x4", patch_size=192, scales=(1.0,), permute_channels=False),
             evaluation=dict(source="tfds:div2k/bicubic_x4", split="validation"),
-            optimizer=dict(learning_rate=1e-4, schedule="halving", halve_at=(0.5, 0.8, 0.9, 0.95)),
-            critic=dict(name="VGGCritic"), average_decay=0.999, checkpoint_every=5_000, preview_every=5_000,
+            optimizer=dict(learning_rate=1e-4, schedule="halving", lr_milestones=(0.5, 0.8, 0.9, 0.95)),
+            critic=dict(name="VGGCritic"), ema_decay=0.999, checkpoint_every=5_000, preview_every=5_000,
             log_every=100))
         config.alpha.group_size = 4
         config.objectives.perceptual = ConfigDict(dict(weight=1.0, terms=dict(
@@ -48,7 +48,7 @@ def get_config(preset="default"):
         del config.objectives["perceptual"]
     elif preset == "adversarial":
         config.update(dict(
-            steps=2_000, batch_size=4, average_decay=0.99, checkpoint_every=250, preview_every=250,
+            steps=2_000, batch_size=4, ema_decay=0.99, checkpoint_every=250, preview_every=250,
             critic=dict(name="VGGCritic", features=16, stages=4, learning_rate=2e-5),
             optimizer=dict(learning_rate=2e-4),
             data=dict(source="folder:bsds_train", scales=(1.0, 0.7, 0.5), permute_channels=False)))

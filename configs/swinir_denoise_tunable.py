@@ -30,7 +30,7 @@ def get_config(preset="default"):
         config.update(dict(
             batch_size=8, steps=1_600_000, data=dict(source="folder:train", split="", patch_size=128),
             evaluation=dict(source="folder:cbsd68", split=""),
-            optimizer=dict(learning_rate=2e-4, schedule="halving", halve_at=(0.5, 0.75, 0.875, 0.9375))))
+            optimizer=dict(learning_rate=2e-4, schedule="halving", lr_milestones=(0.5, 0.75, 0.875, 0.9375))))
     elif preset == "smoke":
         config.network.update(dict(features=8, depths=(2,), heads=(2,), window=4))
     else:

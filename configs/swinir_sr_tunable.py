@@ -27,7 +27,7 @@ def get_config(preset="default"):
     if preset == "paper":
         config.network.update(dict(features=180, depths=(6,) * 6, heads=(6,) * 6, upsampler="pixelshuffle",
                                    drop_path=0.1))
-        config.update(dict(batch_size=32, optimizer=dict(learning_rate=2e-4, halve_at=(0.5, 0.8, 0.9, 0.95))))
+        config.update(dict(batch_size=32, optimizer=dict(learning_rate=2e-4, lr_milestones=(0.5, 0.8, 0.9, 0.95))))
     elif preset == "smoke":
         config.network.update(dict(features=8, depths=(2,), heads=(2,), window=4))
     else:

@@ -58,7 +58,7 @@ def tiny(run):
     name, preset = run.split(":")
     config = importlib.import_module(f"configs.{name}").get_config(preset)
     config.update(RUNS[run])
-    config.update(dict(batch_size=IMAGES, average_decay=0.9))
+    config.update(dict(batch_size=IMAGES, ema_decay=0.9))
     return build(config)
 
 

@@ -22,8 +22,8 @@ def tiny(**changes):
 
 
 def test_the_cost_of_a_step():
-    small, = plan(tiny(batch_size=4, average_decay=0.9))
-    large, = plan(tiny(batch_size=8, average_decay=0.9))
+    small, = plan(tiny(batch_size=4, ema_decay=0.9))
+    large, = plan(tiny(batch_size=8, ema_decay=0.9))
     net = EDSR(features=4, blocks=1, scale=4, upsampler="direct")
     plain = jax.tree.leaves(jax.eval_shape(net.init, jax.random.key(0), np.zeros((1, 8, 8, 3))))
     layers = sum(len(leaf.shape) == 4 for leaf in plain)

@@ -81,7 +81,7 @@ def assert_same_training(one, two, tolerance=1e-5):
 
 
 def test_ten_steps_on_many_devices_equal_ten_on_one():
-    phase = phase_of(optax.sgd(0.1), average_decay=0.9)
+    phase = phase_of(optax.sgd(0.1), ema_decay=0.9)
     one, many = run(phase, 1, 10), run(phase, jax.local_device_count(), 10)
     assert_same_training(one, many)
     assert int(one[0].step) == 10
@@ -147,7 +147,7 @@ def test_accumulated_steps_equal_one_large_step():
 
 
 def test_averaged_weights_follow_the_rule():
-    phase = phase_of(optax.sgd(0.1), average_decay=0.5)
+    phase = phase_of(optax.sgd(0.1), ema_decay=0.5)
     start = phase.model.init(jax.random.key(0), jnp.zeros((1, 6, 6, 3)), jnp.ones(2))["params"]
     after, _ = run(phase, 1, 1)
     decay = 1 / 10   # min(0.5, (1 + 0) / (10 + 0)): young averages follow fast

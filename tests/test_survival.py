@@ -14,7 +14,7 @@ from programs import ROOT, ends, wait_until
 # config: what makes its smoke preset long enough to be killed. Between them two phases, critics, batch statistics,
 # averaged weights and accumulated gradients.
 RUNS = {
-    "sr_tunable": ["--config.steps=150", "--config.average_decay=0.9", "--config.optimizer.accumulate=2"],
+    "sr_tunable": ["--config.steps=150", "--config.ema_decay=0.9", "--config.optimizer.accumulate=2"],
     "denoise_tunable": ["--config.steps=60"],
     "denoise_deblur_tunable": ["--config.steps=60"],
     "nafnet_denoise_tunable": ["--config.steps=60"],

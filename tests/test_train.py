@@ -334,7 +334,7 @@ def test_what_is_not_finite_is_named_with_its_objective_and_alpha(tmp_path):
     ("optimizer.accumulate", 0, "wanted 1 or more"), ("steps", 0, "steps is 0; wanted 1 or more"),
     ("seed", 2**63, "from 0 to 2"), ("seed", -1, "from 0 to 2"),
     ("checkpoint_every", -2, "checkpoint_every is -2; wanted a number of steps"),
-    ("average_decay", 1.5, r"average_decay is 1\.5; wanted less than 1")])
+    ("ema_decay", 1.5, r"ema_decay is 1\.5; wanted less than 1")])
 def test_mistakes_in_a_config_are_told(config, tmp_path, key, value, said):
     with config.ignore_type():
         config.update_from_flattened_dict({key: value})

@@ -82,3 +82,29 @@ def test_a_path_below_which_no_checkpoint_could_be_named_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"cannot be written \(File name too long\)"), \
             workdirs.taken(tmp_path / ("n" * 256)):
         pass
+
+
+OLDER = {
+    "tunable": ({"tunable": {"kernels": None, "phi": "affine", "fixed": ["norm"], "wrap": True}, "start": "copies"},
+                {"control": {"name": "Tunable", "kernels": None, "phi": "affine", "frozen": ("norm",)},
+                 "kernel_init": "replicate"}),
+    "ordinary": ({"tunable": {"phi": "affine", "fixed": [], "wrap": False}, "start": "base"},
+                 {"control": {"name": "", "phi": "affine", "frozen": ()}, "kernel_init": "base"}),
+    "dynamic": ({"dynamic": {"before": ["tail"], "after": [], "block": {"name": "TuningBlock", "start": "torch"}},
+                 "phases": {"main": {"average_decay": 0.9}}},
+                {"control": {"name": "DynamicNet", "before": ("tail",), "after": (),
+                             "block": {"name": "TuningBlock", "kernel_init": "torch"}},
+                 "phases": {"main": {"ema_decay": 0.9}}})}
+
+
+@pytest.mark.parametrize("kind", OLDER)
+def test_a_run_recorded_under_older_keys_goes_on(tmp_path, kind):
+    """As config.json was before `tunable` and `dynamic` became `control`, and what was renamed in them and beside."""
+    recorded, today = OLDER[kind]
+    optimizer = {"optimizer": {"halve_at": [0.5]}, "average_decay": 0.5}, {"optimizer": {"lr_milestones": (0.5,)},
+                                                                          "ema_decay": 0.5}
+    (tmp_path / "checkpoints" / "4").mkdir(parents=True)
+    (tmp_path / "config.json").write_text(json.dumps({"seed": 0, "steps": 10, **optimizer[0], **recorded}))
+    workdirs.check(tmp_path, ConfigDict({"seed": 0, "steps": 20, **optimizer[1], **today}))
+    with pytest.raises(ValueError, match="seed is 1"):
+        workdirs.check(tmp_path, ConfigDict({"seed": 1, "steps": 20, **optimizer[1], **today}))

@@ -18,7 +18,7 @@ from dynjax.objectives import build_multi_loss, build_sampler, points_of
 from dynjax.tasks import TASKS
 
 # What config.phases.NAME may say; all else is of the whole run.
-OF_A_PHASE = ("trains", "alpha", "steps", "batch_size", "batch_statistics", "average_decay", "task",
+OF_A_PHASE = ("trains", "alpha", "steps", "batch_size", "batch_statistics", "ema_decay", "task",
               "objectives", "critic", "optimizer", "data", "initial_from")
 # Arguments of every control's from_config that do not stand in config.control.
 GIVEN = ("net", "names", "domain")
@@ -98,8 +98,8 @@ def _checked_phase(config, model, name):
     for key in ("checkpoint_every", "preview_every", "log_every"):
         if config[key] < 0:
             raise ValueError(f"{key} is {config[key]}; wanted a number of steps, or 0 for none on the way.")
-    if not 0 <= config.average_decay < 1:
-        raise ValueError(f"average_decay is {config.average_decay}; wanted less than 1, such as 0.99, or 0 for no "
+    if not 0 <= config.ema_decay < 1:
+        raise ValueError(f"ema_decay is {config.ema_decay}; wanted less than 1, such as 0.99, or 0 for no "
                          "averaged weights.")
     options = config.task.to_dict()
     task = TASKS.build(options.pop("name"), "task", **options)
@@ -113,7 +113,7 @@ def _checked_phase(config, model, name):
                          "or neither.")
     return Phase(
         task=task, name=name, steps=config.steps,
-        optimizer=_optimizer(config, config.optimizer.learning_rate), average_decay=config.average_decay,
+        optimizer=_optimizer(config, config.optimizer.learning_rate), ema_decay=config.ema_decay,
         critic=critic, critic_optimizer=_optimizer(config, critic_rate), **options)
 
 
@@ -233,7 +233,7 @@ def _optimizer(config, learning_rate):
             learning_rate if not settings.warmup else 0.0, learning_rate, settings.warmup,
             max(updates, settings.warmup + 1)),
         "halving": lambda: optax.piecewise_constant_schedule(
-            learning_rate, {int(updates * part): 0.5 for part in settings.halve_at}),
+            learning_rate, {int(updates * part): 0.5 for part in settings.lr_milestones}),
         "constant": lambda: optax.constant_schedule(learning_rate)}
     optimizers = {"adam": lambda rate: optax.adam(rate, settings.beta1, settings.beta2), "sgd": optax.sgd}
     optimizer = _choose("optimizer.name", settings.name, optimizers)(

@@ -10,14 +10,14 @@ TEXT, WHOLE, NUMBER, FLAG, PART = "text", "a whole number", "a number", "True or
 NAMES, WHOLES, NUMBERS = "a tuple of names", "a tuple of whole numbers", "a tuple of numbers"
 WHOLE_OR_NONE, NUMBER_OR_NUMBERS = "a whole number or None", "a number or a tuple of numbers"
 ENTRIES = {
-    "name": TEXT, "seed": WHOLE, "steps": WHOLE, "batch_size": WHOLE, "average_decay": NUMBER, "bfloat16": FLAG,
+    "name": TEXT, "seed": WHOLE, "steps": WHOLE, "batch_size": WHOLE, "ema_decay": NUMBER, "bfloat16": FLAG,
     "checkpoint_every": WHOLE, "preview_every": WHOLE, "log_every": WHOLE, "init_from": TEXT, "task.name": TEXT,
     "network.name": TEXT, "control.name": TEXT, "objectives": PART, "critic.name": TEXT, "critic.learning_rate": NUMBER,
     "data.source": TEXT, "data.patch_size": WHOLE, "data.crops_per_image": WHOLE, "data.flips": FLAG,
     "data.scales": NUMBERS, "data.permute_channels": FLAG, "data.threads": WHOLE, "evaluation.source": TEXT,
     "evaluation.alphas": WHOLE, "optimizer.name": TEXT, "optimizer.learning_rate": NUMBER, "optimizer.beta1": NUMBER,
-    "optimizer.beta2": NUMBER, "optimizer.schedule": TEXT, "optimizer.warmup": WHOLE, "optimizer.halve_at": NUMBERS,
-    "optimizer.clip": NUMBER, "optimizer.accumulate": WHOLE}
+    "optimizer.beta2": NUMBER, "optimizer.schedule": TEXT, "optimizer.warmup": WHOLE,
+    "optimizer.lr_milestones": NUMBERS, "optimizer.clip": NUMBER, "optimizer.accumulate": WHOLE}
 ALPHA = {"alpha.names": NAMES, "alpha.sampler": TEXT, "alpha.stretch": NUMBER, "alpha.group_size": WHOLE}
 # Which a config may have; a control takes what it knows.
 OPTIONAL = {"control.kernels": WHOLE_OR_NONE, "control.phi": TEXT, "control.hidden": WHOLES, "control.frozen": NAMES,
@@ -25,7 +25,8 @@ OPTIONAL = {"control.kernels": WHOLE_OR_NONE, "control.phi": TEXT, "control.hidd
             "evaluation.range": NUMBERS}
 OLDER = {"tunable": "control=dict(name='Tunable', ...), with frozen for fixed",
          "dynamic": "control=dict(name='DynamicNet', ...), with kernel_init for the block's start",
-         "start": "kernel_init, 'replicate' for 'copies' and 'base' as before"}
+         "start": "kernel_init, 'replicate' for 'copies' and 'base' as before",
+         "average_decay": "ema_decay"}
 # Parts whose entries are read here alone; those of others are options of what they name, which refuses unknown ones.
 CLOSED = ("", "alpha", "data", "evaluation", "optimizer")
 MISSPELT = 0.85   # how alike two names are, of 1

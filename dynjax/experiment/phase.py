@@ -33,7 +33,7 @@ class Phase:
       alpha_weights_losses: whether alpha weights the objectives too, as tunable convolutions are trained; otherwise
         alpha only tunes the network and the loss is the weighted sum of the objectives.
       group_size: how many neighbouring images of the global batch share one alpha (and so one set of kernels).
-      average_decay: decay of the averaged weights, 0 for none.
+      ema_decay: decay of the averaged weights, 0 for none.
       critic: scores images [B, H, W, C] as logits [B, 1], for adversarial objectives.
       call: further keyword arguments of model.apply while training, such as {"train": True}.
     """
@@ -49,7 +49,7 @@ class Phase:
     alpha_names: tuple[str, ...] = ()
     alpha_weights_losses: bool = True
     group_size: int = 4
-    average_decay: float = 0.0
+    ema_decay: float = 0.0
     critic: nn.Module | None = None
     critic_optimizer: optax.GradientTransformation | None = None
     call: Mapping[str, Any] = dataclasses.field(default_factory=dict)

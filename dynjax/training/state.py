@@ -22,7 +22,7 @@ class TrainState:
 
     def variables(self, phase):
         """The model's variables, with the averaged weights where there are any."""
-        return join(self.rest, self.average if phase.average_decay else self.params, phase.trains)
+        return join(self.rest, self.average if phase.ema_decay else self.params, phase.trains)
 
 
 def initial_state(phase, variables, key, patch_size, *, step=0):
@@ -43,5 +43,5 @@ def initial_state(phase, variables, key, patch_size, *, step=0):
         critic_optimizer = phase.critic_optimizer.init(critic["params"])
     return TrainState(step=jnp.full((), step, jnp.int32), params=params, rest=rest,
                       optimizer=phase.optimizer.init(params),
-                      average=jax.tree.map(jnp.array, params) if phase.average_decay else {}, critic=critic,
+                      average=jax.tree.map(jnp.array, params) if phase.ema_decay else {}, critic=critic,
                       critic_optimizer=critic_optimizer)

@@ -110,10 +110,10 @@ def _mean_of_groups(*leaves):
 
 
 def _average(phase, state, params):
-    if not phase.average_decay:
+    if not phase.ema_decay:
         return state.average
     # Young averages follow faster, so that the random start is soon forgotten.
-    decay = jnp.minimum(phase.average_decay, (1.0 + state.step) / (10.0 + state.step))
+    decay = jnp.minimum(phase.ema_decay, (1.0 + state.step) / (10.0 + state.step))
     return optax.incremental_update(params, state.average, 1 - decay)
 
 

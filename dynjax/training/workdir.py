@@ -15,6 +15,7 @@ from dynjax.training.checkpoints import Checkpoints
 # What may change between two starts of one run: how long it is, and what it writes down.
 FREE = ("steps", "checkpoint_every", "preview_every", "log_every", "evaluation", "data.cache", "data.threads")
 
+RENAMED = {"average_decay": "ema_decay", "halve_at": "lr_milestones"}   # entries of older configs
 # Bytes of the longest name below a workdir, a file of a checkpoint that is being saved, and some more.
 DEEPEST = 256
 
@@ -132,7 +133,14 @@ def _with_todays_names(recorded):
     if "start" in recorded:
         start = recorded.pop("start")
         recorded["kernel_init"] = {"copies": "replicate"}.get(start, start)
-    return recorded
+    return _renamed(recorded)
+
+
+def _renamed(tree):
+    """A nested dict with today's names for keys that had others, in phases too."""
+    if not isinstance(tree, dict):
+        return tree
+    return {RENAMED.get(key, key): _renamed(value) for key, value in tree.items()}
 
 
 
