@@ -67,7 +67,7 @@ def test_less_than_exact_and_within_half_a_level(used, bits, dtype, most):
 def test_the_exact_overlap_can_be_had(used):
     picture = natural(150, 130)
     tiles = restore(Fading(), SHARE, picture, tile=32, overlap="exact")
-    assert used == [40] == [image.reach(lambda x: Fading().apply(SHARE, x))]
+    assert used == [40] == [image.receptive_field_radius(lambda x: Fading().apply(SHARE, x))]
     np.testing.assert_allclose(tiles, restore(Fading(), SHARE, picture), atol=1e-6)
 
 

@@ -54,14 +54,14 @@ def applied(net):
     (Halved(), {"multiple": 2}, 2), (Convs((3,) * 50), {}, 50),
     (EDSR(features=4, blocks=1, scale=2), {"scale": 2}, None)])
 def test_the_reach_of_a_network(net, options, wanted):
-    found = image.reach(applied(net), **options)
+    found = image.receptive_field_radius(applied(net), **options)
     # x2: the convolutions before the shuffle reach 1 + 2 + 1 + 1, the last one half a pixel of the input more.
     assert found == (6 if wanted is None else wanted)
 
 
 def test_a_network_that_sees_everything_has_no_reach():
     with pytest.raises(ValueError, match="sees all of an image of 256 x 256, or does not"):
-        image.reach(applied(Pooled()), largest=128)
+        image.receptive_field_radius(applied(Pooled()), largest=128)
 
 
 @pytest.mark.parametrize(("net", "options", "size"), [
@@ -76,7 +76,7 @@ def test_tiles_equal_the_whole(net, options, size):
         shapes.append(x.shape)
         return run(x)
 
-    tiles = image.tiled(noting, x, tile=16, overlap=image.reach(run, **options), **options)
+    tiles = image.tiled(noting, x, tile=16, overlap=image.receptive_field_radius(run, **options), **options)
     np.testing.assert_allclose(tiles, run(x), atol=1e-5)
     assert len(shapes) == 1 and shapes[0][1] < size[0]     # one program, of less than the whole
 
@@ -93,13 +93,13 @@ def test_tiles_of_local_means_equal_the_whole():
     """A tile's edge cuts away everything beyond it: more than a few pixels changed far away."""
     run, x = local("local"), jnp.asarray(RNG.uniform(0, 1, (1, 161, 143, 3)).astype(np.float32))
     whole = np.asarray(jax.jit(run)(x))
-    tiles = image.tiled(run, x, tile=16, overlap=image.reach(run, multiple=2), multiple=2)
+    tiles = image.tiled(run, x, tile=16, overlap=image.receptive_field_radius(run, multiple=2), multiple=2)
     np.testing.assert_allclose(tiles, whole, atol=2e-5 * np.abs(whole).max())
 
 
 def test_local_means_that_depend_on_the_size_have_no_reach():
     with pytest.raises(ValueError, match="does not treat parts of an image as it treats the whole"):
-        image.reach(local("local_fast"), multiple=2, largest=64)
+        image.receptive_field_radius(local("local_fast"), multiple=2, largest=64)
 
 
 def test_small_images_run_whole():
@@ -135,7 +135,7 @@ def test_the_reach_while_jax_looks_for_nans(setting, net, options, wanted):
     run = applied(net)
     jax.config.update(setting, True)
     try:
-        assert image.reach(run, **options) == wanted
+        assert image.receptive_field_radius(run, **options) == wanted
         assert getattr(jax.config, setting)
     finally:
         jax.config.update(setting, False)
@@ -148,7 +148,7 @@ def test_a_faint_influence_through_a_resize_is_found():
         far = far[:, 40:, 20:-20] + far[:, 20:-20, :-40]
         return image.resize_bicubic(x, 2) + 1e-6 * far.repeat(2, 1).repeat(2, 2)
 
-    assert image.reach(faint, scale=2) == 20
+    assert image.receptive_field_radius(faint, scale=2) == 20
 
 
 @pytest.mark.parametrize(("side", "tile", "overlap", "multiple", "wanted"), [

@@ -4,7 +4,7 @@ from dynjax.image.colour import chroma, luma, ycbcr
 from dynjax.image.local_mean import local_mean, local_mean_fast
 from dynjax.image.resize import crop_to_multiple, resize_bicubic
 from dynjax.image.swinir_test import swinir_test
-from dynjax.image.tiles import reach, tiled
+from dynjax.image.tiles import receptive_field_radius, tiled
 
 __all__ = ["chroma", "crop_to_multiple", "gaussian_blur", "gaussian_kernel", "local_mean", "local_mean_fast", "luma",
-           "reach", "resize_bicubic", "swinir_test", "tiled", "ycbcr"]
+           "receptive_field_radius", "resize_bicubic", "swinir_test", "tiled", "ycbcr"]

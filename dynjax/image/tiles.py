@@ -5,7 +5,7 @@ import numpy as np
 
 from dynjax.image.native import native
 
-LARGEST_REACH = 512
+LARGEST_RADIUS = 512
 SMALLEST_RADIUS = 32   # pixels that are looked at on either side of the block at first
 BLOCK = 32    # pixels in the middle of what is looked at
 THIN = 16     # pixels across the strips in which NaNs spread
@@ -18,7 +18,7 @@ SEAM = 4      # pixels beside a seam where neighbouring tiles are compared
 
 
 def tiled(function, images, *, tile, overlap, scale=1, multiple=1):
-    """Runs a network over an image tile by tile; equal to the whole where `overlap` is at least its reach.
+    """Runs a network over an image in tiles; equal to the whole where `overlap` is its receptive field radius or more.
 
     Memory is that of one tile and of the result, whatever the image's size. Each tile is run with `overlap` pixels more
     on every side where the image goes on; all have one shape, so that there is one program. The same function given
@@ -29,7 +29,7 @@ def tiled(function, images, *, tile, overlap, scale=1, multiple=1):
       images: [B, H, W, C].
       tile: side of what is kept of each tile, in input pixels, a multiple of `multiple`. Tiles at the image's edges
         keep what lies towards the edge besides.
-      overlap: input pixels; `reach` finds what a network needs.
+      overlap: input pixels; `receptive_field_radius` finds what a network needs.
       scale: output pixels per input pixel along a side.
       multiple: tiles begin at multiples of this many pixels: the factor by which a network reduces its input inside, or
         the side of its attention windows. Sides that are none are left to the last tile, as the network treats them.
@@ -85,7 +85,7 @@ def join_tiles(run, images, *, tile, overlap, scale=1, multiple=1, limit=None):
     return result
 
 
-def reach(function, *, channels=3, scale=1, multiple=1, largest=LARGEST_REACH):
+def receptive_field_radius(function, *, channels=3, scale=1, multiple=1, largest=LARGEST_RADIUS):
     """How many input pixels away from a pixel a network's answer still depends on it.
 
     Pixels in the middle of a strip are made NaN, and the farthest NaN of the answer is looked for: that finds all that
@@ -100,7 +100,7 @@ def reach(function, *, channels=3, scale=1, multiple=1, largest=LARGEST_REACH):
       largest: give up beyond this many pixels.
 
     Returns:
-      The reach in input pixels.
+      The radius in input pixels.
 
     Raises:
       ValueError: a network that sees all of an image, such as one with a mean over the whole, or that works otherwise
@@ -111,13 +111,13 @@ def reach(function, *, channels=3, scale=1, multiple=1, largest=LARGEST_REACH):
     return reach_by_values(function, **options, largest=largest) if found is None else found
 
 
-def reach_by_nan(function, *, channels, scale, multiple, largest=LARGEST_REACH):
+def reach_by_nan(function, *, channels, scale, multiple, largest=LARGEST_RADIUS):
     """The reach as far as NaNs spread, whatever the weights are; None where they spread to the ends of every strip."""
     with jax.debug_nans(False), jax.debug_infs(False):
         return _reach_in_strips(function, _reach_of_nan, channels, scale, multiple, largest)
 
 
-def reach_by_values(function, *, channels, scale, multiple, largest=LARGEST_REACH):
+def reach_by_values(function, *, channels, scale, multiple, largest=LARGEST_RADIUS):
     """The reach with these weights, by other pixels or by cuts; raises ValueError where all of an image is seen."""
     with jax.debug_nans(False), jax.debug_infs(False):
         found = _reach_in_strips(function, _reach_of_change, channels, scale, multiple, largest)
