@@ -39,8 +39,18 @@ def trained(folder):
         dynjax.save(folder / "runs" / run / "model.safetensors", model, variables)
 
 
+@pytest.fixture
+def registries(monkeypatch):
+    """What a page registers is gone after it: other tests read what is known."""
+    from dynjax import control, data, metrics, models, objectives, tasks
+
+    for registry in (control.CONTROLS, data.SOURCES, metrics.METRICS, objectives.TERMS, tasks.TASKS):
+        monkeypatch.setattr(registry, "_things", dict(registry._things))
+    monkeypatch.setattr(models.registry, "_classes", dict(models.registry._classes))
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_python_blocks_run(page, folder):
+def test_python_blocks_run(page, folder, registries):
     code = "\n".join(blocks(page, "python"))
     if "runs/sr_tunable" in code:
         trained(folder)

@@ -78,9 +78,9 @@ def _open(text, split, data_dir, feature, drawn_size):
         return SOURCES.get(kind)(place, split=split)
     if text and Path(text).expanduser().exists():
         return open_folder(text)
-    more = [f"{name}:" for name in SOURCES.names() if f"{name}:" not in KINDS]
-    raise ValueError(f"the source {text!r} is neither a known kind nor a folder that exists; wanted "
-                     f"{', '.join([*more, KINDS])}")
+    registered = [f"{name}:" for name in SOURCES.names() if f"{name}:" not in KINDS]
+    more = f". Registered besides: {', '.join(registered)}" if registered else ""
+    raise ValueError(f"the source {text!r} is neither a known kind nor a folder that exists; wanted {KINDS}{more}")
 
 
 # What stands before the colon of a spec, to a function of what stands behind it and of the split. A kind of your own is
