@@ -103,10 +103,7 @@ class SeparateNetworks(nn.Module, AroundNet):
             raise ValueError(f"{type(self).__name__} got parameters without {', '.join(missing)}; make them with init, "
                              "or with from_base from trained networks'.")
         run = lambda weights, x, args, kwargs, rngs: self._at(networks, weights, x, args, kwargs, rngs, mutable)
-        if alpha.ndim == 1 or alpha.shape[0] == 1:
-            outputs, updates = run(alpha.reshape(-1), x, args, kwargs, rngs)
-        else:
-            outputs, updates = per_image(run, alpha, x, args, kwargs, rngs)
+        outputs, updates = per_image(run, alpha, x, args, kwargs, rngs)
         if not self.is_initializing():
             self._put({name: tree for name, tree in updates.items() if name != "params"})
         return outputs

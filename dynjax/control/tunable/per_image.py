@@ -10,7 +10,8 @@ UNROLLED_AT_MOST = 16
 
 
 def per_image(run, alpha, x, args, kwargs, rngs):
-    """Calls run(point, image, args, kwargs, rngs) for every row of alpha [B, P] and joins the results.
+    """Calls run(point, image, args, kwargs, rngs) for every row of alpha [B, P] and joins the results; once, with all
+    images, for one point of all, [P] or [1, P].
 
     Small batches are unrolled. Larger ones are a compiled loop on CPUs where all convolutions are those of
     dynjax.networks with a kernel gradient of their own: nearly as fast as one alpha for all, and no longer to compile
@@ -19,6 +20,8 @@ def per_image(run, alpha, x, args, kwargs, rngs):
     Returns:
       (outputs joined along the first axis, changed collections: intermediates joined, statistics averaged).
     """
+    if alpha.ndim == 1 or alpha.shape[0] == 1:
+        return run(alpha.reshape(-1), x, args, kwargs, rngs)
     batch = alpha.shape[0]
 
     def one(index):

@@ -118,10 +118,7 @@ class Tuned:
             plain = {"params": self._tune(params, point), **variables}
             return net.apply(plain, x, *args, rngs=rngs, mutable=mutable, **kwargs)
 
-        if alpha.ndim == 1 or alpha.shape[0] == 1:
-            outputs, updates = run(alpha.reshape(-1), x, args, kwargs, rngs)
-        else:
-            outputs, updates = per_image(run, alpha, x, args, kwargs, rngs)
+        outputs, updates = per_image(run, alpha, x, args, kwargs, rngs)
         if not self.is_initializing():
             self._put({name: tree for name, tree in updates.items() if name != "params"})
         return outputs
